@@ -1,0 +1,74 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "weir/spi/deadline.hpp"
+
+namespace weir::spi {
+
+/// One numbered migration, as compiled into the driver.
+struct Migration {
+  int number{};
+  std::string_view name{};
+  std::string_view up_sql{};
+  std::string_view down_sql{};
+};
+
+/// Where a database's weir schema stands.
+struct MigrationStatus {
+  int installed{0};  ///< 0: none.
+  int known{0};      ///< The newest this library knows.
+  std::vector<std::string> applied{};  ///< "0001 journal", …
+  std::vector<std::string> pending{};
+  std::string ddl_tracking{};  ///< How DDL is noticed: "event triggers", "fingerprint", "schema version", or empty.
+};
+
+/// What was done, or would be done, to one object.
+struct AdminStep {
+  std::string object{};
+  std::string action{};  ///< "tracked", "already tracked", "skipped: foreign table", "0001 journal: up", …
+  std::string sql{};     ///< The statement, for a dry run.
+};
+
+enum class Severity { kOk, kNote, kWarning, kError };
+
+/// One thing `weir doctor` found.
+struct Finding {
+  Severity severity{Severity::kOk};
+  std::string check{};    ///< Stable short name: "untracked-table", "trigger-disabled", …
+  std::string object{};   ///< What it is about; empty for the database as a whole.
+  std::string meaning{};  ///< What it does to caching.
+  std::string fix{};      ///< A command or statement; empty when there is nothing to do.
+};
+
+enum class DryRun { kNo, kYes };
+
+/// The upkeep of weir's schema in one database. Not for the hot path.
+///
+/// Thread safety: distinct objects safe; shared object unsafe.
+class Admin {
+ public:
+  using Progress = std::function<void(const AdminStep&)>;
+
+  Admin() = default;
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+  virtual ~Admin() = default;
+
+  [[nodiscard]] virtual MigrationStatus status() = 0;
+  /// Applies what is pending, each migration in its own transaction. Errors: `kMigration`, `kPermission`.
+  virtual std::vector<AdminStep> migrate_up(DryRun dry_run, const Progress& progress) = 0;
+  /// Takes everything of weir's out again: triggers, functions, journal, schema.
+  virtual std::vector<AdminStep> migrate_down(DryRun dry_run, const Progress& progress) = 0;
+  /// Puts triggers on `tables` (`table` or `schema.table`); on every user table when empty.
+  virtual std::vector<AdminStep> track(const std::vector<std::string>& tables, DryRun dry_run,
+                                       const Progress& progress) = 0;
+  virtual std::vector<AdminStep> untrack(const std::vector<std::string>& tables, DryRun dry_run,
+                                         const Progress& progress) = 0;
+  [[nodiscard]] virtual std::vector<Finding> doctor(Deadline deadline) = 0;
+};
+
+}  // namespace weir::spi

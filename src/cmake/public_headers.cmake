@@ -3,6 +3,19 @@
 set(WEIR_PUBLIC_HEADERS
     clock.hpp
     error.hpp
+    options.hpp
     params.hpp
+    policy.hpp
+    result.hpp
+    session.hpp
+    spi/admin.hpp
+    spi/analysis.hpp
+    spi/change_feed.hpp
+    spi/deadline.hpp
+    spi/driver.hpp
+    spi/result_buffer.hpp
+    spi/result_builder.hpp
+    spi/snapshot.hpp
+    spi/text.hpp
     units.hpp)
 list(TRANSFORM WEIR_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/weir/)

@@ -1,0 +1,104 @@
+#include "src/freshness/cells.hpp"
+
+#include <algorithm>
+
+#include "src/base/hash.hpp"
+#include "weir/spi/text.hpp"
+
+namespace weir::detail {
+
+void Cell::mark(spi::ChangeId id) noexcept {
+  // The one writer may read what it wrote itself without ordering.
+  if (id <= forgotten_.load(std::memory_order_relaxed)) return;  // covered already
+  std::atomic<spi::ChangeId>* smallest = &recent_[0];
+  for (auto& slot : recent_) {
+    const spi::ChangeId held = slot.load(std::memory_order_relaxed);
+    if (held == id) return;
+    if (held < smallest->load(std::memory_order_relaxed)) smallest = &slot;
+  }
+  const spi::ChangeId out = smallest->load(std::memory_order_relaxed);
+  if (out > id) {
+    forgotten_.store(id, std::memory_order_release);  // pairs with the acquire in seen_by_slowly
+  } else {
+    if (out != 0)
+      forgotten_.store(std::max(out, forgotten_.load(std::memory_order_relaxed)),
+                       std::memory_order_release);
+    smallest->store(id, std::memory_order_release);  // pairs with the acquire in seen_by_slowly
+  }
+  if (id > newest_.load(std::memory_order_relaxed)) newest_.store(id, std::memory_order_release);
+}
+
+bool Cell::seen_by_slowly(const spi::Snapshot& snapshot) const noexcept {
+  for (const auto& slot : recent_) {
+    const spi::ChangeId id = slot.load(std::memory_order_acquire);
+    if (id != 0 && !snapshot.sees(id)) return false;
+  }
+  return forgotten_.load(std::memory_order_acquire) < snapshot.xmin;
+}
+
+CellTable::CellTable() : tags_(kTagStripes) {}
+
+const Cell* CellTable::tag(std::string_view tag) const noexcept {
+  return &tags_[hash64(tag) % kTagStripes];
+}
+
+const Cell* CellTable::relation(std::string_view id) {
+  const MutexLock lock{mutex_};
+  auto [it, is_new] = by_id_.try_emplace(std::string{id}, nullptr);
+  if (is_new) it->second = &relations_.emplace_back();
+  return it->second;
+}
+
+void CellTable::mark(const spi::Change& change) {
+  switch (change.kind) {
+    case spi::ChangeKind::kEverything:
+      everything_.mark(change.id);
+      break;
+    case spi::ChangeKind::kRelation:
+      // Without a cell nobody depends on it yet, and whoever will takes its label after this change
+      // was seen.
+      if (const auto it = by_id_.find(change.target); it != by_id_.end())
+        it->second->mark(change.id);
+      break;
+    case spi::ChangeKind::kTag:
+      tags_[hash64(change.target) % kTagStripes].mark(change.id);
+      break;
+    case spi::ChangeKind::kTagPattern:
+      mark_pattern(change);
+      break;
+  }
+}
+
+void CellTable::mark_pattern(const spi::Change& change) {
+  if (change.id <= forgotten_pattern_) return;
+  patterns_.push_back({change.id, change.target});
+  if (patterns_.size() > kPatterns) {
+    const auto oldest =
+        std::min_element(patterns_.begin(), patterns_.end(),
+                         [](const Pattern& a, const Pattern& b) { return a.id < b.id; });
+    forgotten_pattern_ = std::max(forgotten_pattern_, oldest->id);
+    patterns_.erase(oldest);
+  }
+  newest_pattern_.store(std::max(newest_pattern_.load(std::memory_order_relaxed), change.id),
+                        std::memory_order_release);  // pairs with the acquire in patterns_seen_by
+}
+
+bool CellTable::patterns_seen_by(const spi::Snapshot& snapshot,
+                                 std::span<const std::string> tags) const {
+  if (tags.empty() || newest_pattern_.load(std::memory_order_acquire) < snapshot.xmin) return true;
+  const MutexLock lock{mutex_};
+  if (forgotten_pattern_ >= snapshot.xmin) return false;
+  return std::none_of(patterns_.begin(), patterns_.end(), [&](const Pattern& pattern) {
+    return !snapshot.sees(pattern.id) &&
+           std::any_of(tags.begin(), tags.end(), [&](const std::string& tag) {
+             return spi::matches_glob(tag, pattern.glob);
+           });
+  });
+}
+
+std::size_t CellTable::relations() const {
+  const MutexLock lock{mutex_};
+  return relations_.size();
+}
+
+}  // namespace weir::detail

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "src/base/mutex.hpp"
+#include "weir/spi/change_feed.hpp"
+#include "weir/spi/snapshot.hpp"
+
+namespace weir::detail {
+
+/// The changes known to have touched one dependency: the newest id, a few recent ids, and the
+/// newest forgotten one.
+///
+/// A snapshot is judged to have seen all of them only if it provably has: what was forgotten counts
+/// as "every id up to it". Thread safety: any number of readers beside one writer (`CellTable` sees
+/// to the one).
+class Cell {
+ public:
+  /// Complexity: O(1).
+  void mark(spi::ChangeId id) noexcept;
+
+  /// Whether `snapshot` saw every change marked before. Usually one comparison.
+  [[nodiscard]] bool seen_by(const spi::Snapshot& snapshot) const noexcept {
+    return newest_.load(std::memory_order_acquire) < snapshot.xmin || seen_by_slowly(snapshot);
+  }
+  /// The largest id ever marked, 0 when none was.
+  [[nodiscard]] spi::ChangeId newest() const noexcept {
+    return newest_.load(std::memory_order_acquire);
+  }
+
+ private:
+  [[nodiscard]] bool seen_by_slowly(const spi::Snapshot& snapshot) const noexcept;
+
+  static constexpr std::size_t kRecent = 4;
+  // Written in this order: forgotten_, recent_, newest_ (each release). Readers go the other way
+  // round (acquire), so that whoever sees an id overwritten sees it covered by forgotten_.
+  std::atomic<spi::ChangeId> newest_{0};
+  std::array<std::atomic<spi::ChangeId>, kRecent> recent_{};
+  std::atomic<spi::ChangeId> forgotten_{0};
+};
+
+/// The cells of one database in one process.
+///
+/// Relations get a cell each, when first asked for; tags share a fixed number of cells (a collision
+/// costs a miss, never a stale hit); "everything" has one that every entry depends on. Patterns
+/// over tags are kept as a short list, because a pattern cannot be turned into cells. Invariant: a
+/// cell asked for before a label is taken misses no change the label has not seen. `apply` and the
+/// publication of its label happen under one lock with `relation`, which is what makes that so.
+/// Lifetime: cells live as long as the table and never move.
+/// Thread safety: shared object safe.
+class CellTable {
+ public:
+  static constexpr std::size_t kTagStripes = 4096;
+  static constexpr std::size_t kPatterns = 64;
+
+  CellTable();
+
+  [[nodiscard]] const Cell* everything() const noexcept { return &everything_; }
+  [[nodiscard]] const Cell* tag(std::string_view tag) const noexcept;
+  /// The relation's cell, made if need be.
+  [[nodiscard]] const Cell* relation(std::string_view id) WEIR_EXCLUDES(mutex_);
+
+  /// Marks the changes, then calls `publish` under the same lock. `publish` must not come back
+  /// here.
+  template <typename F>
+  void apply(std::span<const spi::Change> changes, F&& publish) WEIR_EXCLUDES(mutex_) {
+    const MutexLock lock{mutex_};
+    for (const spi::Change& change : changes) mark(change);
+    publish();
+  }
+
+  /// Whether the snapshot saw every pattern invalidation that matches one of the tags.
+  [[nodiscard]] bool patterns_seen_by(const spi::Snapshot& snapshot,
+                                      std::span<const std::string> tags) const
+      WEIR_EXCLUDES(mutex_);
+
+  /// How many relations have a cell.
+  [[nodiscard]] std::size_t relations() const WEIR_EXCLUDES(mutex_);
+
+ private:
+  struct Pattern {
+    spi::ChangeId id{};
+    std::string glob{};
+  };
+  void mark(const spi::Change& change) WEIR_REQUIRES(mutex_);
+  void mark_pattern(const spi::Change& change) WEIR_REQUIRES(mutex_);
+
+  Cell everything_;
+  std::vector<Cell> tags_;
+  std::atomic<spi::ChangeId> newest_pattern_{
+      0};  // lets entries skip the lock; written after patterns_ (release)
+
+  mutable Mutex mutex_;
+  std::deque<Cell> relations_ WEIR_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Cell*> by_id_ WEIR_GUARDED_BY(mutex_);
+  std::vector<Pattern> patterns_ WEIR_GUARDED_BY(mutex_);
+  spi::ChangeId forgotten_pattern_ WEIR_GUARDED_BY(mutex_){0};
+};
+
+}  // namespace weir::detail

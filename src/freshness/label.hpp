@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "weir/clock.hpp"
+#include "weir/spi/snapshot.hpp"
+
+namespace weir::detail {
+
+/// What a read that starts after a pull is known to have seen: the snapshot that pull took. Shared
+/// by every entry read under it.
+struct Label {
+  spi::Snapshot snapshot{};
+  std::string incarnation{};    ///< Of the server whose ids the snapshot speaks of.
+  std::uint64_t generation{0};  ///< Entries of an older generation than `Freshness`' are void.
+  std::uint64_t pull{0};        ///< Number of the pull that took it.
+  TimePoint started{};          ///< Before that pull was sent.
+};
+
+using LabelRef = std::shared_ptr<const Label>;
+
+}  // namespace weir::detail

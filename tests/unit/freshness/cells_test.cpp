@@ -1,0 +1,140 @@
+#include "src/freshness/cells.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace weir::detail {
+namespace {
+
+using spi::Change;
+using spi::ChangeKind;
+using spi::Snapshot;
+
+Snapshot snapshot(spi::ChangeId xmin, spi::ChangeId xmax,
+                  std::vector<spi::ChangeId> in_progress = {}) {
+  return Snapshot{xmin, xmax, std::move(in_progress), false};
+}
+
+TEST(CellTest, AnUntouchedCellIsSeenByEverySnapshot) {
+  const Cell cell;
+  EXPECT_TRUE(cell.seen_by(snapshot(1, 1)));
+}
+
+TEST(CellTest, AChangeBelowXminIsSeen) {
+  Cell cell;
+  cell.mark(9);
+  EXPECT_TRUE(cell.seen_by(snapshot(10, 10)));
+}
+
+TEST(CellTest, AChangeAtXmaxIsNotSeen) {
+  Cell cell;
+  cell.mark(10);
+  EXPECT_FALSE(cell.seen_by(snapshot(10, 10)));
+}
+
+TEST(CellTest, AFinishedChangeAboveXminIsSeenWhileALongTransactionHoldsXmin) {
+  Cell cell;
+  cell.mark(50);
+  EXPECT_TRUE(cell.seen_by(snapshot(10, 60, {10})));
+  EXPECT_FALSE(cell.seen_by(snapshot(10, 60, {10, 50})));
+}
+
+TEST(CellTest, AStandbySnapshotIsTrustedOnlyBelowXmin) {
+  Cell cell;
+  cell.mark(50);
+  EXPECT_FALSE(cell.seen_by(Snapshot{10, 60, {}, true}));
+}
+
+TEST(CellTest, AChangeLearnedLateCounts) {
+  Cell cell;
+  cell.mark(50);
+  cell.mark(20);
+  EXPECT_FALSE(cell.seen_by(snapshot(20, 60, {20})));
+}
+
+TEST(CellTest, ForgottenChangesErrTowardsStale) {
+  Cell cell;
+  for (spi::ChangeId id = 20; id < 40; ++id) cell.mark(id);
+  EXPECT_FALSE(cell.seen_by(snapshot(10, 60, {10})));
+  EXPECT_TRUE(cell.seen_by(snapshot(40, 60, {45})));
+}
+
+// Against the definition: a cell must never say "seen" when one of its changes is not.
+TEST(CellTest, NeverSaysSeenWhenAnyMarkedChangeIsNot) {
+  std::mt19937_64 random{20'261'122};
+  std::uint64_t exact = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    Cell cell;
+    std::set<spi::ChangeId> marked;
+    const std::uint64_t marks = random() % 10;
+    for (std::uint64_t i = 0; i < marks; ++i) {
+      const spi::ChangeId id = 1 + random() % 40;
+      cell.mark(id);
+      marked.insert(id);
+    }
+    const spi::ChangeId xmin = 1 + random() % 40;
+    const spi::ChangeId xmax = xmin + random() % 10;
+    std::vector<spi::ChangeId> in_progress;
+    for (spi::ChangeId id = xmin; id < xmax; ++id) {
+      if (random() % 3 == 0) in_progress.push_back(id);
+    }
+    const Snapshot at = snapshot(xmin, xmax, in_progress);
+    bool all_seen = true;
+    for (const spi::ChangeId id : marked) all_seen = all_seen && at.sees(id);
+    if (cell.seen_by(at)) {
+      ASSERT_TRUE(all_seen) << "round " << round << ", snapshot " << at.to_string();
+    }
+    if (cell.seen_by(at) == all_seen) ++exact;
+  }
+  EXPECT_GT(exact, 15'000U);  // and it is rarely more careful than needed
+}
+
+TEST(CellTableTest, ARelationWithoutACellIsNotMarkedAndOneWithACellIs) {
+  CellTable table;
+  const Cell* orders = table.relation("16385");
+  const std::vector<Change> changes{{10, ChangeKind::kRelation, "16385"},
+                                    {11, ChangeKind::kRelation, "16390"}};
+  table.apply(changes, [] {});
+  EXPECT_EQ(orders->newest(), 10U);
+  EXPECT_EQ(table.relation("16390")->newest(), 0U);
+  EXPECT_EQ(table.relation("16385"), orders);
+  EXPECT_EQ(table.relations(), 2U);
+}
+
+TEST(CellTableTest, AMatchingPatternStalesTaggedEntriesOnly) {
+  CellTable table;
+  const std::vector<Change> changes{{10, ChangeKind::kTagPattern, "user:*"}};
+  table.apply(changes, [] {});
+  const std::vector<std::string> user{"front-page", "user:42"};
+  const std::vector<std::string> other{"front-page"};
+  EXPECT_FALSE(table.patterns_seen_by(snapshot(10, 10), user));
+  EXPECT_TRUE(table.patterns_seen_by(snapshot(11, 11), user));
+  EXPECT_TRUE(table.patterns_seen_by(snapshot(10, 10), other));
+  EXPECT_TRUE(table.patterns_seen_by(snapshot(10, 10), {}));
+}
+
+TEST(CellTableTest, ForgottenPatternsErrTowardsStale) {
+  CellTable table;
+  std::vector<Change> changes;
+  for (spi::ChangeId id = 1; id <= CellTable::kPatterns + 1; ++id)
+    changes.push_back({id, ChangeKind::kTagPattern, "x"});
+  table.apply(changes, [] {});
+  const std::vector<std::string> tags{"y"};
+  EXPECT_FALSE(table.patterns_seen_by(snapshot(1, 1), tags));
+  EXPECT_TRUE(table.patterns_seen_by(snapshot(2, 2), tags));
+}
+
+TEST(CellTableTest, ATagIsMarkedByName) {
+  CellTable table;
+  const std::vector<Change> changes{{7, ChangeKind::kTag, "front-page"}};
+  table.apply(changes, [] {});
+  EXPECT_EQ(table.tag("front-page")->newest(), 7U);
+  EXPECT_EQ(table.tag("another")->newest(), 0U);
+}
+
+}  // namespace
+}  // namespace weir::detail

@@ -17,8 +17,10 @@ mirror() {
     grep -v security | head -1
 }
 
-in_root() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-  ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"; }
+in_root() {
+  chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} "$@"
+}
 
 if [ ! -e "$root/.complete" ]; then
   if ! command -v debootstrap >/dev/null; then
@@ -40,11 +42,11 @@ if [ ! -e "$root/proc/self" ] && mount -t proc proc "$root/proc" 2>/dev/null; th
 trap '[ $mounted = no ] || umount "$root/proc"' EXIT
 
 echo "== copying the tree"
-tree=$root/root/weir
+tree=$root/srv/weir
 mkdir -p "$tree"
 find "$tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 tar -c --exclude=./.git --exclude=./build --exclude=./.cache . | tar -x -C "$tree"
 
 arguments=("$@")
 [ $# -gt 0 ] || arguments=(-R '^(unit|integration|consumer)\.')
-in_root /root/weir/tests/run.sh --preset gcc "${arguments[@]}"
+in_root /srv/weir/tests/run.sh --preset gcc "${arguments[@]}"

@@ -15,7 +15,7 @@ folded=()
 printf '\n## %s (%s)\n' "$version" "$date" >"$section"
 for kind in added changed fixed removed; do
   files=()
-  for file in docs/changes/unreleased/$kind/*.md; do
+  for file in docs/changes/unreleased/"$kind"/*.md; do
     if [ -e "$file" ]; then files+=("$file"); fi
   done
   [ ${#files[@]} -gt 0 ] || continue

@@ -2,7 +2,12 @@
 # list with the folder.
 set(WEIR_PUBLIC_HEADERS
     clock.hpp
+    database.hpp
+    detail/traits.hpp
     error.hpp
+    events.hpp
+    explanation.hpp
+    metrics.hpp
     options.hpp
     params.hpp
     policy.hpp
@@ -17,5 +22,8 @@ set(WEIR_PUBLIC_HEADERS
     spi/result_builder.hpp
     spi/snapshot.hpp
     spi/text.hpp
-    units.hpp)
+    token.hpp
+    transaction.hpp
+    units.hpp
+    weir.hpp)
 list(TRANSFORM WEIR_PUBLIC_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/include/weir/)

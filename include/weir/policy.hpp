@@ -18,19 +18,22 @@ enum class CacheMode : std::uint8_t {
 
 /// How one query is to be cached. An empty field says nothing: the next source in order decides.
 ///
-/// Order, strongest first: the call (`Database::with`), the declared `Query`, the hint in the SQL, the rules file
-/// (first matching rule that sets the field), `Options::policy`, the built-in defaults. Tags and `depends_on` add up.
+/// Order, strongest first: the call (`Database::with`), the declared `Query`, the hint in the SQL,
+/// the rules file (first matching rule that sets the field), `Options::policy`, the built-in
+/// defaults. Tags and `depends_on` add up.
 struct Policy {
-  std::optional<CacheMode> mode{};                          ///< Default `kAuto`.
-  std::optional<std::chrono::milliseconds> ttl{};           ///< Longest age served; at least 1 ms. Default: no limit.
-  std::optional<std::chrono::milliseconds> max_staleness{};  ///< Bound on staleness; 0 validates every hit. Default 1 s.
-  /// While the journal or the database cannot be reached, serve an entry that was fresh this long ago or less.
-  /// Default: never.
+  std::optional<CacheMode> mode{};  ///< Default `kAuto`.
+  std::optional<std::chrono::milliseconds>
+      ttl{};  ///< Longest age served; at least 1 ms. Default: no limit.
+  std::optional<std::chrono::milliseconds>
+      max_staleness{};  ///< Bound on staleness; 0 validates every hit. Default 1 s.
+  /// While the journal or the database cannot be reached, serve an entry that was fresh this long
+  /// ago or less. Default: never.
   std::optional<std::chrono::milliseconds> stale_if_error{};
-  std::optional<std::chrono::milliseconds> timeout{};       ///< Limit for the whole call; at least 1 ms.
-  std::vector<std::string> tags{};                          ///< Handles for `invalidate_tag`; 1 to 200 bytes each.
-  /// Tables (`schema.name`) that functions in the statement read: with this its opaque functions are trusted to read
-  /// nothing else and to depend on nothing but their arguments.
+  std::optional<std::chrono::milliseconds> timeout{};  ///< Limit for the whole call; at least 1 ms.
+  std::vector<std::string> tags{};  ///< Handles for `invalidate_tag`; 1 to 200 bytes each.
+  /// Tables (`schema.name`) that functions in the statement read: with this its opaque functions
+  /// are trusted to read nothing else and to depend on nothing but their arguments.
   std::vector<std::string> depends_on{};
 
   friend bool operator==(const Policy&, const Policy&) = default;
@@ -43,7 +46,8 @@ struct Policy {
 /// Thread safety: shared object safe for const calls.
 class Query {
  public:
-  /// `name` is what rules and metrics call it, e.g. `user:profile`. Errors: `kConfig`, see `Policy::validate`.
+  /// `name` is what rules and metrics call it, e.g. `user:profile`. Errors: `kConfig`, see
+  /// `Policy::validate`.
   explicit Query(std::string sql, Policy policy = {}, std::string name = {});
 
   [[nodiscard]] const std::string& sql() const noexcept { return sql_; }

@@ -29,29 +29,29 @@ enum class Source : std::uint8_t {
 
 /// Why an answer did not come from the cache, in classes a program can act on.
 enum class ReasonCode : std::uint8_t {
-  kHit,            ///< It did.
-  kAbsent,         ///< Nothing was cached under this key.
-  kStale,          ///< Something it depends on changed.
-  kExpired,        ///< Its TTL ran out.
-  kReset,          ///< Everything cached before was voided: another incarnation, a lost journal, `clear()`.
-  kNotCacheable,   ///< The statement is not proven cacheable and has no TTL annotation.
-  kOff,            ///< A policy says so.
-  kTransaction,    ///< Read inside a transaction that bypasses the cache.
-  kSession,        ///< Row security without a declared session, or a session in doubt.
-  kNotValidated,   ///< The journal could not be pulled, so nothing could be proven.
-  kTooLarge,       ///< The result is over the per-entry cap, so it is never stored.
-  kWrite,          ///< The statement writes.
-  kStandby,        ///< The connection leads to a standby.
+  kHit,      ///< It did.
+  kAbsent,   ///< Nothing was cached under this key.
+  kStale,    ///< Something it depends on changed.
+  kExpired,  ///< Its TTL ran out.
+  kReset,  ///< Everything cached before was voided: another incarnation, a lost journal, `clear()`.
+  kNotCacheable,  ///< The statement is not proven cacheable and has no TTL annotation.
+  kOff,           ///< A policy says so.
+  kTransaction,   ///< Read inside a transaction that bypasses the cache.
+  kSession,       ///< Row security without a declared session, or a session in doubt.
+  kNotValidated,  ///< The journal could not be pulled, so nothing could be proven.
+  kTooLarge,      ///< The result is over the per-entry cap, so it is never stored.
+  kWrite,         ///< The statement writes.
+  kStandby,       ///< The connection leads to a standby.
 };
 
 [[nodiscard]] std::string_view to_string(Source source) noexcept;
 [[nodiscard]] std::string_view to_string(ReasonCode code) noexcept;
 
 namespace detail {
-[[noreturn]] void throw_cell_type(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column,
-                                  std::string_view wanted);
-[[noreturn]] void throw_cell_range(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column,
-                                   std::string_view wanted);
+[[noreturn]] void throw_cell_type(const spi::ResultBuffer& buffer, std::size_t row,
+                                  std::size_t column, std::string_view wanted);
+[[noreturn]] void throw_cell_range(const spi::ResultBuffer& buffer, std::size_t row,
+                                   std::size_t column, std::string_view wanted);
 [[noreturn]] void throw_row_range(std::size_t row, std::size_t rows);
 [[noreturn]] void throw_column_range(std::size_t column, std::size_t columns);
 [[noreturn]] void throw_column_name(const spi::ResultBuffer& buffer, std::string_view name);
@@ -60,13 +60,17 @@ namespace detail {
 
 // One reader per cell type; each throws kUsage naming column, row, wanted and actual type.
 [[nodiscard]] bool read_bool(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
-[[nodiscard]] std::int64_t read_integer(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
-[[nodiscard]] double read_real(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
-[[nodiscard]] std::string_view read_text(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
-[[nodiscard]] std::string_view read_bytes(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
+[[nodiscard]] std::int64_t read_integer(const spi::ResultBuffer& buffer, std::size_t row,
+                                        std::size_t column);
+[[nodiscard]] double read_real(const spi::ResultBuffer& buffer, std::size_t row,
+                               std::size_t column);
+[[nodiscard]] std::string_view read_text(const spi::ResultBuffer& buffer, std::size_t row,
+                                         std::size_t column);
+[[nodiscard]] std::string_view read_bytes(const spi::ResultBuffer& buffer, std::size_t row,
+                                          std::size_t column);
 /// From a timestamp, timestamptz or date in ISO form.
-[[nodiscard]] std::chrono::sys_time<std::chrono::microseconds> read_time(const spi::ResultBuffer& buffer,
-                                                                         std::size_t row, std::size_t column);
+[[nodiscard]] std::chrono::sys_time<std::chrono::microseconds> read_time(
+    const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
 
 template <typename T>
 struct IsStdOptional : std::false_type {};
@@ -86,7 +90,9 @@ template <typename T>
     return read_bool(buffer, row, column);
   } else if constexpr (std::is_integral_v<T>) {
     const std::int64_t value = read_integer(buffer, row, column);
-    if (!std::in_range<T>(value)) throw_cell_range(buffer, row, column, sizeof(T) < 8 ? "a narrower integer" : "an unsigned integer");
+    if (!std::in_range<T>(value))
+      throw_cell_range(buffer, row, column,
+                       sizeof(T) < 8 ? "a narrower integer" : "an unsigned integer");
     return static_cast<T>(value);
   } else if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(read_real(buffer, row, column));
@@ -109,8 +115,8 @@ template <typename T>
 
 template <typename T>
 concept CellValue = std::is_arithmetic_v<T> || IsStdOptional<T>::value || IsStdTime<T>::value ||
-                    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> ||
-                    std::is_same_v<T, std::span<const std::byte>> || std::is_same_v<T, std::vector<std::byte>>;
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> ||
+    std::is_same_v<T, std::span<const std::byte>> || std::is_same_v<T, std::vector<std::byte>>;
 
 /// Converts to anything; counts an aggregate's members.
 struct AnyMember {
@@ -125,7 +131,8 @@ constexpr bool takes_members(std::index_sequence<I...>) {
 /// How many members the aggregate `T` has, up to 24.
 template <typename T, std::size_t N = 24>
 constexpr std::size_t member_count() {
-  static_assert(std::is_aggregate_v<T>, "weir: to<T>() and one<T>() fill aggregates, in the order of their members");
+  static_assert(std::is_aggregate_v<T>,
+                "weir: to<T>() and one<T>() fill aggregates, in the order of their members");
   if constexpr (N == 0) {
     return 0;
   } else if constexpr (takes_members<T>(std::make_index_sequence<N>{})) {
@@ -147,7 +154,8 @@ struct CellReader {
   }
 };
 template <typename T, std::size_t... I>
-[[nodiscard]] T read_struct(const spi::ResultBuffer& buffer, std::size_t row, std::index_sequence<I...>) {
+[[nodiscard]] T read_struct(const spi::ResultBuffer& buffer, std::size_t row,
+                            std::index_sequence<I...>) {
   return T{CellReader{&buffer, row, I}...};
 }
 }  // namespace detail
@@ -155,11 +163,12 @@ template <typename T, std::size_t... I>
 /// One row of a result. A view: valid while the `Result` (or a copy of it) lives.
 class Row {
  public:
-  Row(const spi::ResultBuffer* buffer, std::size_t index) noexcept : buffer_{buffer}, index_{index} {}
+  Row(const spi::ResultBuffer* buffer, std::size_t index) noexcept
+      : buffer_{buffer}, index_{index} {}
 
   [[nodiscard]] std::size_t size() const noexcept { return buffer_->columns(); }
-  /// Errors: `kUsage` for a column out of range, a NULL without `std::optional`, or another type; the message names
-  /// column, row, wanted and actual type.
+  /// Errors: `kUsage` for a column out of range, a NULL without `std::optional`, or another type;
+  /// the message names column, row, wanted and actual type.
   template <typename T>
   [[nodiscard]] T get(std::size_t column) const {
     if (column >= buffer_->columns()) detail::throw_column_range(column, buffer_->columns());
@@ -168,9 +177,7 @@ class Row {
   /// Errors: as above, and for an unknown or ambiguous name.
   template <typename T>
   [[nodiscard]] T get(std::string_view column) const;
-  [[nodiscard]] bool is_null(std::size_t column) const {
-    return type(column) == CellType::kNull;
-  }
+  [[nodiscard]] bool is_null(std::size_t column) const { return type(column) == CellType::kNull; }
   [[nodiscard]] CellType type(std::size_t column) const {
     if (column >= buffer_->columns()) detail::throw_column_range(column, buffer_->columns());
     return buffer_->type(index_, column);
@@ -192,14 +199,17 @@ class Tuples {
     using iterator_category = std::input_iterator_tag;
     using pointer = void;
     using reference = value_type;
-    iterator(const spi::ResultBuffer* buffer, std::size_t row) noexcept : buffer_{buffer}, row_{row} {}
+    iterator(const spi::ResultBuffer* buffer, std::size_t row) noexcept
+        : buffer_{buffer}, row_{row} {}
     value_type operator*() const { return read(std::index_sequence_for<T...>{}); }
     iterator& operator++() noexcept {
       ++row_;
       return *this;
     }
     iterator operator++(int) noexcept { return iterator{buffer_, row_++}; }
-    friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.row_ == b.row_; }
+    friend bool operator==(const iterator& a, const iterator& b) noexcept {
+      return a.row_ == b.row_;
+    }
 
    private:
     template <std::size_t... I>
@@ -224,14 +234,15 @@ struct Provenance {
   Source source{Source::kDatabase};
   ReasonCode code{ReasonCode::kAbsent};
   std::string reason{};      ///< Empty for a hit.
-  TimePoint read_started{};  ///< When the read that produced the rows began: they are at least as new as that moment.
+  TimePoint read_started{};  ///< When the read that produced the rows began: they are at least as
+                             ///< new as that moment.
   TimePoint answered{};      ///< When this call was answered.
 };
 
 /// An immutable answer: rows shared by reference, and how they were come by.
 ///
-/// Copies are cheap and share the rows. Views taken from it (`Row`, `string_view`, `Tuples`) live as long as any copy.
-/// Thread safety: distinct objects safe; shared object safe for const calls.
+/// Copies are cheap and share the rows. Views taken from it (`Row`, `string_view`, `Tuples`) live
+/// as long as any copy. Thread safety: distinct objects safe; shared object safe for const calls.
 class Result {
  public:
   class iterator {
@@ -241,14 +252,17 @@ class Result {
     using iterator_category = std::input_iterator_tag;
     using pointer = void;
     using reference = Row;
-    iterator(const spi::ResultBuffer* buffer, std::size_t row) noexcept : buffer_{buffer}, row_{row} {}
+    iterator(const spi::ResultBuffer* buffer, std::size_t row) noexcept
+        : buffer_{buffer}, row_{row} {}
     Row operator*() const noexcept { return Row{buffer_, row_}; }
     iterator& operator++() noexcept {
       ++row_;
       return *this;
     }
     iterator operator++(int) noexcept { return iterator{buffer_, row_++}; }
-    friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.row_ == b.row_; }
+    friend bool operator==(const iterator& a, const iterator& b) noexcept {
+      return a.row_ == b.row_;
+    }
 
    private:
     const spi::ResultBuffer* buffer_;
@@ -265,7 +279,8 @@ class Result {
   [[nodiscard]] bool empty() const noexcept { return rows_->rows() == 0; }
   /// Errors: `kUsage` out of range.
   [[nodiscard]] std::string_view column_name(std::size_t column) const;
-  /// The database's name of the column's type; SQLite: the declared type. Errors: `kUsage` out of range.
+  /// The database's name of the column's type; SQLite: the declared type. Errors: `kUsage` out of
+  /// range.
   [[nodiscard]] std::string_view column_type(std::size_t column) const;
   /// Errors: `kUsage` for an unknown or ambiguous name.
   [[nodiscard]] std::size_t column_index(std::string_view name) const;
@@ -278,7 +293,8 @@ class Result {
   [[nodiscard]] iterator begin() const noexcept { return {rows_.get(), 0}; }
   [[nodiscard]] iterator end() const noexcept { return {rows_.get(), rows()}; }
 
-  /// The rows as `std::tuple<T...>`, one type a column. Errors: `kUsage` unless there are as many columns.
+  /// The rows as `std::tuple<T...>`, one type a column. Errors: `kUsage` unless there are as many
+  /// columns.
   template <typename... T>
   [[nodiscard]] Tuples<T...> as() const& {
     if (sizeof...(T) != columns()) detail::throw_column_count(sizeof...(T), *rows_);
@@ -292,22 +308,24 @@ class Result {
   template <typename T>
   [[nodiscard]] std::vector<T> to() const;
 
-  /// The one value (scalar `T`, one column) or row (aggregate `T`). Errors: `kUsage` unless there is exactly one row.
+  /// The one value (scalar `T`, one column) or row (aggregate `T`). Errors: `kUsage` unless there
+  /// is exactly one row.
   template <typename T>
   [[nodiscard]] T one() const;
   /// As `one`, but empty when there is no row.
   template <typename T>
   [[nodiscard]] std::optional<T> one_or_none() const;
 
-  /// The rows as a JSON array of objects; bytes are base64, doubles round-trip exactly, non-finite ones are strings,
-  /// types without a cell type are strings, malformed UTF-8 becomes U+FFFD.
+  /// The rows as a JSON array of objects; bytes are base64, doubles round-trip exactly, non-finite
+  /// ones are strings, types without a cell type are strings, malformed UTF-8 becomes U+FFFD.
   [[nodiscard]] std::string json() const;
 
   [[nodiscard]] Source source() const noexcept { return provenance_.source; }
   [[nodiscard]] ReasonCode reason_code() const noexcept { return provenance_.code; }
   /// Why it did not come from the cache, in words; empty for a hit.
   [[nodiscard]] const std::string& reason() const noexcept { return provenance_.reason; }
-  /// How long before the answer the read that produced the rows began; zero when the database answered.
+  /// How long before the answer the read that produced the rows began; zero when the database
+  /// answered.
   [[nodiscard]] std::chrono::nanoseconds age() const noexcept {
     return provenance_.answered - provenance_.read_started;
   }

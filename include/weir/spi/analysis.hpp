@@ -9,31 +9,39 @@ namespace weir::spi {
 
 /// What a statement's text is, found without asking the server.
 struct Scan {
-  /// The text for the cache key: texts with equal normal forms have equal answers, column names included.
-  /// Never executed. When the text cannot be scanned this is the text itself.
+  /// The text for the cache key: texts with equal normal forms have equal answers, column names
+  /// included. Never executed. When the text cannot be scanned this is the text itself.
   std::string normalized{};
-  std::vector<std::string> hints{};  ///< The bodies of `/* weir: … */` comments, in order, without the prefix.
+  std::vector<std::string>
+      hints{};  ///< The bodies of `/* weir: … */` comments, in order, without the prefix.
 };
 
 enum class StatementKind : std::uint8_t {
-  kRead,                ///< One SELECT (or VALUES, TABLE, WITH … SELECT) that writes nothing as far as the text tells.
-  kWrite,               ///< Anything that writes or may write: DML, CALL, DO, a modifying CTE, SELECT INTO, FOR UPDATE.
+  kRead,  ///< One SELECT (or VALUES, TABLE, WITH … SELECT) that writes nothing as far as the text
+          ///< tells.
+  kWrite,  ///< Anything that writes or may write: DML, CALL, DO, a modifying CTE, SELECT INTO, FOR
+           ///< UPDATE.
   kSchemaChange,        ///< DDL.
-  kSessionChange,       ///< SET, RESET, DISCARD, SET ROLE, ATTACH, a PRAGMA that sets: refused, see `refusal`.
-  kTransactionControl,  ///< BEGIN, COMMIT, SAVEPOINT …: refused outside `Transaction`, see `refusal`.
+  kSessionChange,       ///< SET, RESET, DISCARD, SET ROLE, ATTACH, a PRAGMA that sets: refused, see
+                        ///< `refusal`.
+  kTransactionControl,  ///< BEGIN, COMMIT, SAVEPOINT …: refused outside `Transaction`, see
+                        ///< `refusal`.
   kMultiple,            ///< More than one statement in the string.
   kOther,               ///< Not understood (it may still be valid): passed through, never cached.
 };
 
 enum class Cacheability : std::uint8_t {
   kProvable,  ///< Everything it reads is known and tracked.
-  kTtlOnly,   ///< Cached only where the caller annotates a TTL: untracked tables, now(), functions with unknown bodies.
-  kNever,     ///< Not even then: writes, locks, sequences, temporary tables, what only this connection can see.
+  kTtlOnly,   ///< Cached only where the caller annotates a TTL: untracked tables, now(), functions
+              ///< with unknown bodies.
+  kNever,  ///< Not even then: writes, locks, sequences, temporary tables, what only this connection
+           ///< can see.
 };
 
 /// A relation a statement reads or writes, as shown to people.
 struct RelationUse {
-  std::string id{};    ///< The driver's stable name for it within an incarnation; see `ChangeKind::kRelation`.
+  std::string id{};    ///< The driver's stable name for it within an incarnation; see
+                       ///< `ChangeKind::kRelation`.
   std::string name{};  ///< `schema.name`.
   bool tracked{false};
 };
@@ -42,16 +50,21 @@ struct RelationUse {
 struct Analysis {
   StatementKind kind{StatementKind::kOther};
   Cacheability cacheability{Cacheability::kNever};
-  std::vector<std::string> reasons{};     ///< Why it is not `kProvable`, in the words `explain` shows.
-  std::vector<RelationUse> relations{};   ///< Every relation read, views' own relations included.
-  std::vector<RelationUse> writes{};      ///< Every relation known to be written.
-  /// The relation ids whose changes can change the result: the tracked ones of `relations` with their partition and
-  /// inheritance families.
+  std::vector<std::string> reasons{};  ///< Why it is not `kProvable`, in the words `explain` shows.
+  std::vector<RelationUse> relations{};  ///< Every relation read, views' own relations included.
+  std::vector<RelationUse> writes{};     ///< Every relation known to be written.
+  /// The relation ids whose changes can change the result: the tracked ones of `relations` with
+  /// their partition and inheritance families.
   std::vector<std::string> dependencies{};
-  std::size_t parameters{0};              ///< How many parameters the statement takes.
-  bool needs_declared_session{false};     ///< Reads row-security tables: cached only under a declared session.
-  bool may_change_session{false};         ///< Calls something that could change settings (set_config, unknown functions).
-  std::string refusal{};                  ///< For refused kinds: what was refused and the declared way to do it.
+  std::size_t parameters{0};  ///< How many parameters the statement takes.
+  bool needs_declared_session{
+      false};  ///< Reads row-security tables: cached only under a declared session.
+  /// `kTtlOnly`, and only because of functions whose bodies are unknown: a policy's `depends_on`
+  /// makes it provable.
+  bool opaque_only{false};
+  bool may_change_session{
+      false};  ///< Calls something that could change settings (set_config, unknown functions).
+  std::string refusal{};  ///< For refused kinds: what was refused and the declared way to do it.
 };
 
 }  // namespace weir::spi

@@ -30,7 +30,7 @@ function(weir_library name component)
   add_library(${name})
   add_library(weir::${component} ALIAS ${name})
   set_target_properties(${name} PROPERTIES EXPORT_NAME ${component} CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON
-                                           VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+                                           VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_compile_features(${name} PUBLIC cxx_std_20)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:weir_build_flags>)
 endfunction()

@@ -3,6 +3,7 @@
 set(WEIR_PUBLIC_HEADERS
     clock.hpp
     database.hpp
+    detail/cell_reader.hpp
     detail/traits.hpp
     error.hpp
     events.hpp

@@ -72,6 +72,8 @@ struct SqliteOptions {
   std::chrono::milliseconds busy_timeout{
       std::chrono::seconds{5}};  ///< Wait for another writer; not negative.
   bool create{true};             ///< Create the file when it is missing.
+  /// Enforce REFERENCES clauses, as `PRAGMA foreign_keys = ON` does. Off, as in SQLite itself.
+  bool foreign_keys{false};
   void validate() const;
 };
 

@@ -1,20 +1,18 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "weir/clock.hpp"
+#include "weir/detail/cell_reader.hpp"
 #include "weir/spi/result_buffer.hpp"
 
 namespace weir {
@@ -47,119 +45,6 @@ enum class ReasonCode : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Source source) noexcept;
 [[nodiscard]] std::string_view to_string(ReasonCode code) noexcept;
 
-namespace detail {
-[[noreturn]] void throw_cell_type(const spi::ResultBuffer& buffer, std::size_t row,
-                                  std::size_t column, std::string_view wanted);
-[[noreturn]] void throw_cell_range(const spi::ResultBuffer& buffer, std::size_t row,
-                                   std::size_t column, std::string_view wanted);
-[[noreturn]] void throw_row_range(std::size_t row, std::size_t rows);
-[[noreturn]] void throw_column_range(std::size_t column, std::size_t columns);
-[[noreturn]] void throw_column_name(const spi::ResultBuffer& buffer, std::string_view name);
-[[noreturn]] void throw_column_count(std::size_t wanted, const spi::ResultBuffer& buffer);
-[[noreturn]] void throw_row_count(std::size_t rows);
-
-// One reader per cell type; each throws kUsage naming column, row, wanted and actual type.
-[[nodiscard]] bool read_bool(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
-[[nodiscard]] std::int64_t read_integer(const spi::ResultBuffer& buffer, std::size_t row,
-                                        std::size_t column);
-[[nodiscard]] double read_real(const spi::ResultBuffer& buffer, std::size_t row,
-                               std::size_t column);
-[[nodiscard]] std::string_view read_text(const spi::ResultBuffer& buffer, std::size_t row,
-                                         std::size_t column);
-[[nodiscard]] std::string_view read_bytes(const spi::ResultBuffer& buffer, std::size_t row,
-                                          std::size_t column);
-/// From a timestamp, timestamptz or date in ISO form.
-[[nodiscard]] std::chrono::sys_time<std::chrono::microseconds> read_time(
-    const spi::ResultBuffer& buffer, std::size_t row, std::size_t column);
-
-template <typename T>
-struct IsStdOptional : std::false_type {};
-template <typename T>
-struct IsStdOptional<std::optional<T>> : std::true_type {};
-template <typename T>
-struct IsStdTime : std::false_type {};
-template <typename D>
-struct IsStdTime<std::chrono::sys_time<D>> : std::true_type {};
-
-template <typename T>
-[[nodiscard]] T read_cell(const spi::ResultBuffer& buffer, std::size_t row, std::size_t column) {
-  if constexpr (IsStdOptional<T>::value) {
-    if (buffer.type(row, column) == CellType::kNull) return std::nullopt;
-    return read_cell<typename T::value_type>(buffer, row, column);
-  } else if constexpr (std::is_same_v<T, bool>) {
-    return read_bool(buffer, row, column);
-  } else if constexpr (std::is_integral_v<T>) {
-    const std::int64_t value = read_integer(buffer, row, column);
-    if (!std::in_range<T>(value))
-      throw_cell_range(buffer, row, column,
-                       sizeof(T) < 8 ? "a narrower integer" : "an unsigned integer");
-    return static_cast<T>(value);
-  } else if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(read_real(buffer, row, column));
-  } else if constexpr (std::is_same_v<T, std::string_view>) {
-    return read_text(buffer, row, column);
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    return std::string{read_text(buffer, row, column)};
-  } else if constexpr (std::is_same_v<T, std::span<const std::byte>>) {
-    const std::string_view bytes = read_bytes(buffer, row, column);
-    return {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()};
-  } else if constexpr (std::is_same_v<T, std::vector<std::byte>>) {
-    const std::string_view bytes = read_bytes(buffer, row, column);
-    const auto* first = reinterpret_cast<const std::byte*>(bytes.data());
-    return {first, first + bytes.size()};
-  } else {
-    static_assert(IsStdTime<T>::value, "weir: a cell cannot be read as this type");
-    return std::chrono::floor<typename T::duration>(read_time(buffer, row, column));
-  }
-}
-
-template <typename T>
-concept CellValue = std::is_arithmetic_v<T> || IsStdOptional<T>::value || IsStdTime<T>::value ||
-    std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> ||
-    std::is_same_v<T, std::span<const std::byte>> || std::is_same_v<T, std::vector<std::byte>>;
-
-/// Converts to anything; counts an aggregate's members.
-struct AnyMember {
-  template <typename T>
-  // NOLINTNEXTLINE(google-explicit-constructor)
-  operator T() const;
-};
-template <typename T, std::size_t... I>
-constexpr bool takes_members(std::index_sequence<I...>) {
-  return requires { T{((void)I, AnyMember{})...}; };
-}
-/// How many members the aggregate `T` has, up to 24.
-template <typename T, std::size_t N = 24>
-constexpr std::size_t member_count() {
-  static_assert(std::is_aggregate_v<T>,
-                "weir: to<T>() and one<T>() fill aggregates, in the order of their members");
-  if constexpr (N == 0) {
-    return 0;
-  } else if constexpr (takes_members<T>(std::make_index_sequence<N>{})) {
-    return N;
-  } else {
-    return member_count<T, N - 1>();
-  }
-}
-
-/// Reads one cell as whatever member it initialises.
-struct CellReader {
-  const spi::ResultBuffer* buffer;
-  std::size_t row;
-  std::size_t column;
-  template <typename T>
-  // NOLINTNEXTLINE(google-explicit-constructor)
-  operator T() const {
-    return read_cell<T>(*buffer, row, column);
-  }
-};
-template <typename T, std::size_t... I>
-[[nodiscard]] T read_struct(const spi::ResultBuffer& buffer, std::size_t row,
-                            std::index_sequence<I...>) {
-  return T{CellReader{&buffer, row, I}...};
-}
-}  // namespace detail
-
 /// One row of a result. A view: valid while the `Result` (or a copy of it) lives.
 class Row {
  public:
@@ -174,7 +59,8 @@ class Row {
     if (column >= buffer_->columns()) detail::throw_column_range(column, buffer_->columns());
     return detail::read_cell<T>(*buffer_, index_, column);
   }
-  /// Errors: as above, and for an unknown or ambiguous name.
+  /// The same by name: exactly this one, or else the only one that differs just in the case of
+  /// ASCII letters. Errors: as above, and for an unknown or ambiguous name.
   template <typename T>
   [[nodiscard]] T get(std::string_view column) const;
   [[nodiscard]] bool is_null(std::size_t column) const { return type(column) == CellType::kNull; }
@@ -199,6 +85,7 @@ class Tuples {
     using iterator_category = std::input_iterator_tag;
     using pointer = void;
     using reference = value_type;
+    iterator() noexcept = default;
     iterator(const spi::ResultBuffer* buffer, std::size_t row) noexcept
         : buffer_{buffer}, row_{row} {}
     value_type operator*() const { return read(std::index_sequence_for<T...>{}); }
@@ -216,8 +103,8 @@ class Tuples {
     value_type read(std::index_sequence<I...>) const {
       return value_type{detail::read_cell<T>(*buffer_, row_, I)...};
     }
-    const spi::ResultBuffer* buffer_;
-    std::size_t row_;
+    const spi::ResultBuffer* buffer_{nullptr};
+    std::size_t row_{0};
   };
 
   explicit Tuples(const spi::ResultBuffer* buffer) noexcept : buffer_{buffer} {}
@@ -252,6 +139,7 @@ class Result {
     using iterator_category = std::input_iterator_tag;
     using pointer = void;
     using reference = Row;
+    iterator() noexcept = default;
     iterator(const spi::ResultBuffer* buffer, std::size_t row) noexcept
         : buffer_{buffer}, row_{row} {}
     Row operator*() const noexcept { return Row{buffer_, row_}; }
@@ -265,8 +153,8 @@ class Result {
     }
 
    private:
-    const spi::ResultBuffer* buffer_;
-    std::size_t row_;
+    const spi::ResultBuffer* buffer_{nullptr};
+    std::size_t row_{0};
   };
 
   /// REQUIRES: `rows` is not null.
@@ -282,7 +170,7 @@ class Result {
   /// The database's name of the column's type; SQLite: the declared type. Errors: `kUsage` out of
   /// range.
   [[nodiscard]] std::string_view column_type(std::size_t column) const;
-  /// Errors: `kUsage` for an unknown or ambiguous name.
+  /// As `Row::get` finds it. Errors: `kUsage` for an unknown or ambiguous name.
   [[nodiscard]] std::size_t column_index(std::string_view name) const;
 
   /// Errors: `kUsage` out of range.
@@ -303,18 +191,32 @@ class Result {
   template <typename... T>
   Tuples<T...> as() && = delete;  // The tuples' string views would outlive the rows.
 
-  /// The rows as aggregates, columns in the order of the members (at most 24).
-  /// Errors: `kUsage` unless there are as many columns as members, and as for `Row::get`.
+  /// The rows as aggregates of what `Row::get` reads, columns in the order of the members (at most
+  /// 24; no aggregate within an aggregate). Errors: `kUsage` unless there are as many columns as
+  /// members, and as for `Row::get`.
   template <typename T>
-  [[nodiscard]] std::vector<T> to() const;
-
+  [[nodiscard]] std::vector<T> to() const&;
   /// The one value (scalar `T`, one column) or row (aggregate `T`). Errors: `kUsage` unless there
   /// is exactly one row.
   template <typename T>
-  [[nodiscard]] T one() const;
+  [[nodiscard]] T one() const&;
   /// As `one`, but empty when there is no row.
   template <typename T>
-  [[nodiscard]] std::optional<T> one_or_none() const;
+  [[nodiscard]] std::optional<T> one_or_none() const&;
+
+  // On a temporary the same, but what views into the rows does not compile.
+  template <typename T>
+  [[nodiscard]] std::vector<T> to() && {
+    return owned<T>().template to<T>();
+  }
+  template <typename T>
+  [[nodiscard]] T one() && {
+    return owned<T>().template one<T>();
+  }
+  template <typename T>
+  [[nodiscard]] std::optional<T> one_or_none() && {
+    return owned<T>().template one_or_none<T>();
+  }
 
   /// The rows as a JSON array of objects; bytes are base64, doubles round-trip exactly, non-finite
   /// ones are strings, types without a cell type are strings, malformed UTF-8 becomes U+FFFD.
@@ -327,7 +229,8 @@ class Result {
   /// How long before the answer the read that produced the rows began; zero when the database
   /// answered.
   [[nodiscard]] std::chrono::nanoseconds age() const noexcept {
-    return provenance_.answered - provenance_.read_started;
+    return source() == Source::kDatabase ? Duration{}
+                                         : provenance_.answered - provenance_.read_started;
   }
   /// The bytes the rows take.
   [[nodiscard]] std::size_t size_bytes() const noexcept { return rows_->size(); }
@@ -336,16 +239,19 @@ class Result {
  private:
   template <typename T>
   [[nodiscard]] T read_row(std::size_t row) const;
+  template <typename T>
+  [[nodiscard]] const Result& owned() const {
+    static_assert(
+        !detail::holds_view<T>(),
+        "weir: the rows die with this temporary Result, and the views with them; name it first");
+    return *this;
+  }
 
   spi::ResultRef rows_;
   Provenance provenance_;
 };
 
 // ---------------------------------------------------------------------------------------------------------------
-
-namespace detail {
-[[nodiscard]] std::size_t find_column(const spi::ResultBuffer& buffer, std::string_view name);
-}
 
 template <typename T>
 T Row::get(std::string_view column) const {
@@ -354,7 +260,7 @@ T Row::get(std::string_view column) const {
 
 template <typename T>
 T Result::read_row(std::size_t row) const {
-  if constexpr (detail::CellValue<T>) {
+  if constexpr (detail::IsCell<T>::value) {
     if (columns() != 1) detail::throw_column_count(1, *rows_);
     return detail::read_cell<T>(*rows_, row, 0);
   } else {
@@ -365,7 +271,7 @@ T Result::read_row(std::size_t row) const {
 }
 
 template <typename T>
-std::vector<T> Result::to() const {
+std::vector<T> Result::to() const& {
   std::vector<T> all;
   all.reserve(rows());
   for (std::size_t row = 0; row < rows(); ++row) all.push_back(read_row<T>(row));
@@ -373,13 +279,13 @@ std::vector<T> Result::to() const {
 }
 
 template <typename T>
-T Result::one() const {
+T Result::one() const& {
   if (rows() != 1) detail::throw_row_count(rows());
   return read_row<T>(0);
 }
 
 template <typename T>
-std::optional<T> Result::one_or_none() const {
+std::optional<T> Result::one_or_none() const& {
   if (empty()) return std::nullopt;
   return one<T>();
 }

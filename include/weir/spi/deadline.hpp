@@ -10,15 +10,23 @@ namespace weir::spi {
 struct Deadline {
   TimePoint at{TimePoint::max()};
 
-  [[nodiscard]] static Deadline after(const Clock& clock, Duration limit) { return Deadline{clock.now() + limit}; }
-  [[nodiscard]] bool passed(const Clock& clock) const { return clock.now() >= at; }
-  /// Time left, rounded up to whole milliseconds and never negative.
-  [[nodiscard]] std::chrono::milliseconds left(const Clock& clock) const {
-    if (at == TimePoint::max()) return std::chrono::hours{24};
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(at - clock.now());
-    return left.count() > 0 ? left : std::chrono::milliseconds{0};
+  /// `limit` from now; never, when that is further than a `TimePoint` reaches.
+  [[nodiscard]] static Deadline after(const Clock& clock, Duration limit) {
+    const TimePoint now = clock.now();
+    return Deadline{limit > TimePoint::max() - now ? TimePoint::max() : now + limit};
   }
-  [[nodiscard]] Deadline earlier(Deadline other) const { return Deadline{at < other.at ? at : other.at}; }
+  [[nodiscard]] bool passed(const Clock& clock) const { return clock.now() >= at; }
+  /// Time left, rounded up to whole milliseconds; never negative, and a day at most, so that it
+  /// fits `poll`.
+  [[nodiscard]] std::chrono::milliseconds left(const Clock& clock) const {
+    const TimePoint now = clock.now();
+    if (at <= now) return std::chrono::milliseconds{0};
+    const Duration longest = std::chrono::hours{24};
+    return std::chrono::ceil<std::chrono::milliseconds>(at - now < longest ? at - now : longest);
+  }
+  [[nodiscard]] Deadline earlier(Deadline other) const {
+    return Deadline{at < other.at ? at : other.at};
+  }
 };
 
 }  // namespace weir::spi

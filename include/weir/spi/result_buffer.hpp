@@ -17,7 +17,8 @@ enum class CellType : std::uint8_t {
   kDouble = 3,
   kText = 4,
   kBytes = 5,
-  kOther = 6,  ///< A type weir has no cell type for: the database's exact text; the column names the type.
+  kOther = 6,  ///< A type weir has no cell type for: the database's exact text; the column names
+               ///< the type.
 };
 
 [[nodiscard]] std::string_view to_string(CellType type) noexcept;
@@ -26,11 +27,12 @@ enum class CellType : std::uint8_t {
 
 namespace weir::spi {
 
-/// The start of a result's bytes; every offset counts from here. Little-endian, 8-byte aligned, and the same in
-/// memory and in a shared tier. Then, in this order: `ColumnRecord`s, one 8-byte slot a cell (row by row), one
-/// `CellType` byte a cell, and the heap of texts.
+/// The start of a result's bytes; every offset counts from here. Little-endian, 8-byte aligned, and
+/// the same in memory and in a shared tier. Then, in this order: `ColumnRecord`s, one 8-byte slot a
+/// cell (row by row), one `CellType` byte a cell, and the heap of texts.
 ///
-/// A slot holds the value (bool, int64, double) or, for texts and bytes, offset | length << 32 into the result.
+/// A slot holds the value (bool, int64, double) or, for texts and bytes, offset | length << 32 into
+/// the result.
 struct ResultHeader {
   static constexpr std::uint32_t kMagic = 0x31524957;  // "WIR1"
   std::uint32_t magic{kMagic};
@@ -57,8 +59,12 @@ class ResultBuffer {
   ResultBuffer(const ResultBuffer&) = delete;
   ResultBuffer& operator=(const ResultBuffer&) = delete;
 
-  [[nodiscard]] const char* data() const noexcept { return reinterpret_cast<const char*>(this + 1); }
-  [[nodiscard]] const ResultHeader& header() const noexcept { return *reinterpret_cast<const ResultHeader*>(data()); }
+  [[nodiscard]] const char* data() const noexcept {
+    return reinterpret_cast<const char*>(this + 1);
+  }
+  [[nodiscard]] const ResultHeader& header() const noexcept {
+    return *reinterpret_cast<const ResultHeader*>(data());
+  }
   [[nodiscard]] std::size_t size() const noexcept { return header().size; }
   [[nodiscard]] std::size_t rows() const noexcept { return header().rows; }
   [[nodiscard]] std::size_t columns() const noexcept { return header().columns; }
@@ -77,7 +83,8 @@ class ResultBuffer {
   }
   [[nodiscard]] std::uint64_t slot(std::size_t row, std::size_t column) const noexcept {
     std::uint64_t word = 0;
-    std::memcpy(&word, data() + header().slots_offset + (row * columns() + column) * sizeof word, sizeof word);
+    std::memcpy(&word, data() + header().slots_offset + (row * columns() + column) * sizeof word,
+                sizeof word);
     return word;
   }
   /// REQUIRES: a cell of kText, kBytes or kOther.

@@ -3,50 +3,11 @@
 #include <charconv>
 #include <cmath>
 
-#include "src/base/utf8.hpp"
+#include "src/base/json.hpp"
 #include "weir/result.hpp"
 
 namespace weir {
 namespace {
-
-/// Whether a character stands for itself within a JSON string, alone.
-bool is_plain(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
-}
-
-void append_string(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  while (!text.empty()) {
-    const char c = text.front();
-    std::size_t length = 1;
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      constexpr std::string_view kShort{"btn\0fr", 6};  // from backspace, 8, on
-      const auto at = static_cast<std::size_t>(c) - 8;
-      if (at < kShort.size() && kShort[at] != '\0') {
-        out += '\\';
-        out += kShort[at];
-      } else {
-        out += "\\u00";
-        out += kHex[static_cast<unsigned char>(c) >> 4U];
-        out += kHex[static_cast<unsigned char>(c) & 15U];
-      }
-    } else if (static_cast<unsigned char>(c) < 0x80) {
-      while (length < text.size() && is_plain(text[length])) ++length;
-      out += text.substr(0, length);
-    } else {
-      const detail::Utf8Step step = detail::utf8_step(text);
-      length = step.length;
-      out += step.valid ? text.substr(0, length) : std::string_view{"\xEF\xBF\xBD"};
-    }
-    text.remove_prefix(length);
-  }
-  out += '"';
-}
 
 void append_base64(std::string& out, std::string_view bytes) {
   constexpr std::string_view kDigits =
@@ -95,7 +56,7 @@ void append_cell(std::string& out, const spi::ResultBuffer& buffer, std::size_t 
       break;
     case CellType::kText:
     case CellType::kOther:
-      append_string(out, buffer.text(row, column));
+      detail::append_json_string(out, buffer.text(row, column));
       break;
     case CellType::kBytes:
       append_base64(out, buffer.text(row, column));
@@ -110,7 +71,7 @@ std::string Result::json() const {
   names.reserve(columns());
   for (std::size_t column = 0; column < columns(); ++column) {
     std::string& name = names.emplace_back(column == 0 ? "" : ",");
-    append_string(name, rows_->column_name(column));
+    detail::append_json_string(name, rows_->column_name(column));
     name += ':';
   }
   std::string out{"["};

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "src/sql/duration.hpp"
+#include "weir/error.hpp"
+#include "weir/spi/text.hpp"
+
+namespace weir::detail {
+
+/// Throws `kConfig` unless `good`, naming the field, its value and the bound.
+inline void require_option(bool good, std::string_view field, const auto& value,
+                           std::string_view bound) {
+  if (good) return;
+  throw Error{ErrorCode::kConfig,
+              fmt::format("options: {} is {}; must be {}", field, value, bound)};
+}
+
+/// As above, for a duration from `least` to `kLongestDuration`.
+inline void require_duration(std::string_view field, std::chrono::milliseconds value,
+                             std::chrono::milliseconds least,
+                             std::chrono::milliseconds most = kLongestDuration) {
+  require_option(value >= least && value <= most, field, fmt::format("{} ms", value.count()),
+                 fmt::format("{} to {}", format_duration(least), format_duration(most)));
+}
+
+/// As above, for a text from `least` to `most` bytes, UTF-8 without NUL. The text itself stays out
+/// of the message: a DSN has passwords.
+inline void require_text(std::string_view field, std::string_view text, std::size_t least,
+                         std::size_t most) {
+  require_option(text.size() >= least && text.size() <= most, field,
+                 fmt::format("{} bytes long", text.size()),
+                 fmt::format("{} to {} bytes long", least, most));
+  if (const auto fault = spi::find_text_fault(text)) {
+    throw Error{ErrorCode::kConfig,
+                fmt::format("options: {} has {} at byte {}; must be UTF-8 without "
+                            "NUL",
+                            field, fault->what, fault->offset)};
+  }
+}
+
+}  // namespace weir::detail

@@ -51,9 +51,9 @@ check() {
         echo "drivers include weir/ and drivers/$driver/ only"
       fi
       ;;
-    tests/unit/* | tests/fuzz/* | tests/bench/*) ;;
+    tests/unit/* | tests/fuzz/* | tests/bench/* | tests/support/*) ;;
     tests/* | examples/*)
-      if [[ $header == src/* ]]; then echo "src/ headers are for tests/unit, fuzz and bench"; fi
+      if [[ $header == src/* ]]; then echo "src/ headers are for tests/unit, fuzz, bench and support"; fi
       if [[ $file == examples/* && $header == drivers/* ]]; then echo "examples use installed headers"; fi
       ;;
   esac

@@ -16,9 +16,9 @@ namespace weir {
 /// that.
 struct PoolOptions {
   std::size_t min_size{0};   ///< Kept open when idle; at most `max_size`.
-  std::size_t max_size{16};  ///< Leased plus idle; 1 to 10000.
+  std::size_t max_size{16};  ///< Leased plus idle; 1 to 10000. SQLite's writer comes on top.
   std::chrono::milliseconds acquire_timeout{
-      std::chrono::seconds{2}};  ///< Wait for a lease; not negative.
+      std::chrono::seconds{2}};  ///< Wait for a connection to become free; not negative.
   std::chrono::milliseconds connect_timeout{
       std::chrono::seconds{5}};  ///< Opening a connection; at least 1 ms.
   std::optional<std::chrono::milliseconds> max_idle{

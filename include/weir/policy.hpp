@@ -21,6 +21,7 @@ enum class CacheMode : std::uint8_t {
 /// Order, strongest first: the call (`Database::with`), the declared `Query`, the hint in the SQL,
 /// the rules file (first matching rule that sets the field), `Options::policy`, the built-in
 /// defaults. Tags and `depends_on` add up.
+/// No duration may be longer than 3650 days.
 struct Policy {
   std::optional<CacheMode> mode{};  ///< Default `kAuto`.
   std::optional<std::chrono::milliseconds>

@@ -109,7 +109,7 @@ class HintParser {
     }
   }
 
-  void problem(std::string text) { hint_.problems.push_back("hint: " + std::move(text)); }
+  void problem(std::string text) { hint_.problems.push_back(std::move(text)); }
 
   Hint hint_;
 };

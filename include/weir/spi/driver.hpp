@@ -118,7 +118,8 @@ class Driver {
   [[nodiscard]] virtual std::string_view display_name() const noexcept = 0;
   /// At most this many connections make sense (a private in-memory database has one).
   [[nodiscard]] virtual std::size_t max_connections(Access access) const noexcept = 0;
-  /// Connections opened for reading also serve writes.
+  /// Connections opened for reading cannot write: writers are pooled apart. When false, connections
+  /// are opened with `Access::kWrite` and serve both.
   [[nodiscard]] virtual bool separate_writer() const noexcept = 0;
   [[nodiscard]] virtual Scan scan(std::string_view sql) const = 0;
   /// Errors: `ConnectionError`, `kTimeout`, `kConfig`.

@@ -52,7 +52,7 @@ TEST(HintTest, SeveralCommentsAreOneHint) {
   const Hint hint = parse({"ttl=1s", "tag=a\n\ttag=b"});
   EXPECT_EQ(hint.policy.ttl, 1s);
   EXPECT_THAT(hint.policy.tags, ElementsAre("a", "b"));
-  EXPECT_THAT(parse({"ttl=1s", "ttl=2s"}).problems, ElementsAre("hint: ttl is given twice"));
+  EXPECT_THAT(parse({"ttl=1s", "ttl=2s"}).problems, ElementsAre("ttl is given twice"));
 }
 
 TEST(HintTest, OneProblemMakesTheWholeHintVoid) {

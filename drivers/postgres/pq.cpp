@@ -348,7 +348,6 @@ Rows Pq::collect(spi::Deadline deadline, std::string_view operation) {
     refuse_copy(rows.status(), operation);
     if (last.get() == nullptr || last.status() != PGRES_FATAL_ERROR) last = std::move(rows);
   }
-  check(last, operation);
   return last;
 }
 
@@ -372,23 +371,18 @@ void Pq::check(const Rows& rows, std::string_view operation) const {
 Rows Pq::exec(const std::string& sql, spi::Deadline deadline, std::string_view operation) {
   require_usable(operation);
   require_sent(PQsendQuery(raw(), sql.c_str()), operation);
-  return collect(deadline, operation);
+  Rows rows = collect(deadline, operation);
+  check(rows, operation);
+  return rows;
 }
 
 Rows Pq::query(const std::string& sql, const PqParams& params, spi::Deadline deadline,
                std::string_view operation) {
   require_usable(operation);
   send_step({.kind = Step::Kind::kQuery, .sql = sql.c_str(), .params = &params}, operation);
-  return collect(deadline, operation);
-}
-
-void Pq::prepare(const std::string& name, const std::string& sql, const PqParams& params,
-                 spi::Deadline deadline, std::string_view operation) {
-  require_usable(operation);
-  send_step(
-      {.kind = Step::Kind::kPrepare, .name = name.c_str(), .sql = sql.c_str(), .params = &params},
-      operation);
-  collect(deadline, operation);
+  Rows rows = collect(deadline, operation);
+  check(rows, operation);
+  return rows;
 }
 
 Rows Pq::exec_prepared(const std::string& name, const PqParams& params, spi::Deadline deadline,
@@ -396,14 +390,6 @@ Rows Pq::exec_prepared(const std::string& name, const PqParams& params, spi::Dea
   require_usable(operation);
   send_step({.kind = Step::Kind::kPrepared, .name = name.c_str(), .params = &params}, operation);
   return collect(deadline, operation);
-}
-
-std::size_t Pq::parameter_count(const std::string& name, spi::Deadline deadline) {
-  constexpr std::string_view kOperation = "describing a statement";
-  require_usable(kOperation);
-  require_sent(PQsendDescribePrepared(raw(), name.c_str()), kOperation);
-  const Rows rows = collect(deadline, kOperation);
-  return static_cast<std::size_t>(PQnparams(rows.get()));
 }
 
 void Pq::send_step(const Step& step, std::string_view operation) {
@@ -418,6 +404,9 @@ void Pq::send_step(const Step& step, std::string_view operation) {
     case Step::Kind::kPrepare:
       sent = PQsendPrepare(raw(), step.name, step.sql, params.typed() ? params.count() : 0,
                            params.types());
+      break;
+    case Step::Kind::kDescribe:
+      sent = PQsendDescribePrepared(raw(), step.name);
       break;
     case Step::Kind::kPrepared:
       sent = PQsendQueryPrepared(raw(), step.name, params.count(), params.values(),

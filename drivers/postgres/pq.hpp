@@ -122,6 +122,7 @@ struct Step {
   enum class Kind {
     kQuery,     ///< Parse, bind and execute `sql` unnamed.
     kPrepare,   ///< Prepare `sql` as `name`, with the types of `params` if there are any.
+    kDescribe,  ///< Ask what parameters and columns the prepared statement `name` has.
     kPrepared,  ///< Execute the prepared statement `name`.
     kSync,      ///< Ends an implicit transaction: what follows is its own.
   };
@@ -177,12 +178,9 @@ class Pq {
   /// Runs one statement by the extended protocol, unnamed.
   Rows query(const std::string& sql, const PqParams& params, spi::Deadline deadline,
              std::string_view operation = "query");
-  void prepare(const std::string& name, const std::string& sql, const PqParams& params,
-               spi::Deadline deadline, std::string_view operation = "prepare");
-  Rows exec_prepared(const std::string& name, const PqParams& params, spi::Deadline deadline,
-                     std::string_view operation = "query");
-  /// How many parameters the prepared statement takes.
-  [[nodiscard]] std::size_t parameter_count(const std::string& name, spi::Deadline deadline);
+  /// Executes a prepared statement. A failure is not thrown: look at the answer with `check`.
+  [[nodiscard]] Rows exec_prepared(const std::string& name, const PqParams& params,
+                                   spi::Deadline deadline, std::string_view operation = "query");
 
   /// Runs the steps in one round trip; a final kSync is implied. One answer for each step that is
   /// not kSync, in order; failed ones are not thrown but have to be looked at with `check`; what
@@ -224,8 +222,8 @@ class Pq {
   /// Writes what is queued and waits until a result can be taken without blocking.
   void wait_result(spi::Deadline deadline, std::string_view operation);
   void flush(spi::Deadline deadline, std::string_view operation);
-  /// The last result of what was sent, or the first failed one.
-  Rows collect(spi::Deadline deadline, std::string_view operation);
+  /// The last result of what was sent, or the first failed one; not checked.
+  [[nodiscard]] Rows collect(spi::Deadline deadline, std::string_view operation);
   void refuse_copy(ExecStatusType status, std::string_view operation);
   [[noreturn]] void overrun(std::string_view operation);
   [[noreturn]] void lost(std::string_view operation);

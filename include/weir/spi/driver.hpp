@@ -83,7 +83,9 @@ class Connection {
   /// starts with. Cheap when it already is.
   virtual void use_session(const Session& session, Deadline deadline) = 0;
   /// Whether the session is still as declared and holds nothing (temporary tables, changed settings) that could
-  /// change results: what fills the cache must have run where this is true. Empty, or the reason why not.
+  /// change results: what fills the cache must have run where this is true. Empty, or the reason why not. It also
+  /// speaks of the statement run last: ask after the read that is to fill (behind a transaction-mode pooler nobody
+  /// knows before where a statement will run). Free when nothing suspicious ran.
   [[nodiscard]] virtual std::string session_doubt(Deadline deadline) = 0;
 
   virtual void begin(Isolation isolation, TransactionAccess access, Deadline deadline) = 0;

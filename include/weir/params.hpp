@@ -108,7 +108,7 @@ class Params {
  public:
   static constexpr std::size_t kInline = 192;
 
-  Params() noexcept = default;
+  Params() noexcept {}  // not defaulted: `Params{}` would zero the inline bytes
   Params(const Params& other);
   Params& operator=(const Params& other);
   Params(Params&& other) noexcept;

@@ -45,7 +45,7 @@ std::string_view fault_text(IsoTimeFault fault) noexcept {
     case IsoTimeFault::kBeforeYearZero:
       return "is before the year 1 (BC)";
     case IsoTimeFault::kRange:
-      return "is after the year 294276";
+      return "is after the year 294246";
   }
   return "is not a date or a date and time in ISO form";
 }

@@ -134,8 +134,7 @@ IsoTime parse_iso_time(std::string_view text) noexcept {
   }
   if (!reader.at_end()) return fault(IsoTimeFault::kForm);
   if (before) return fault(IsoTimeFault::kBeforeYearZero);
-  if (*year > 294'276)
-    return fault(IsoTimeFault::kRange);  // PostgreSQL's last; the int64 ends soon after
+  if (*year > 294'246) return fault(IsoTimeFault::kRange);  // the last full one of the int64
   const std::int64_t days = days_since_epoch(*year, *month, *day);
   return {std::chrono::sys_time<std::chrono::microseconds>{
               std::chrono::microseconds{days * 86'400'000'000 + micros}},

@@ -162,7 +162,7 @@ constexpr bool member_takes(std::index_sequence<I...>) {
   return requires { T{std::conditional_t<I == At, Probe, AnyMember>{}...}; };
 }
 template <typename T, std::size_t... I>
-constexpr bool any_member_views(std::index_sequence<I...> members) {
+constexpr bool any_member_views([[maybe_unused]] std::index_sequence<I...> members) {
   return (member_takes<T, ViewMember, I>(members) || ...);
 }
 /// Whether a `T` read from a result points into the result's rows.
@@ -196,9 +196,9 @@ struct OptionalCellReader {
   }
 };
 template <typename T, std::size_t... I>
-[[nodiscard]] T read_struct(const spi::ResultBuffer& buffer, std::size_t row,
-                            std::index_sequence<I...> members) {
-  return T{std::conditional_t<member_takes<T, OptionalMember, I>(decltype(members){}),
+[[nodiscard]] T read_struct([[maybe_unused]] const spi::ResultBuffer& buffer,
+                            [[maybe_unused]] std::size_t row, std::index_sequence<I...>) {
+  return T{std::conditional_t<member_takes<T, OptionalMember, I>(std::index_sequence<I...>{}),
                               OptionalCellReader, CellReader>{buffer, row, I}...};
 }
 

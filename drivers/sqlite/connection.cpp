@@ -1,0 +1,478 @@
+#include "drivers/sqlite/connection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "drivers/sqlite/analyzer.hpp"
+#include "drivers/sqlite/scan.hpp"
+#include "drivers/sqlite/tracking.hpp"
+#include "weir/error.hpp"
+#include "weir/spi/result_builder.hpp"
+#include "weir/spi/text.hpp"
+
+namespace weir::sqlite {
+namespace {
+
+constexpr std::string_view kRun = "run a statement";
+constexpr std::string_view kTransaction = "control a transaction";
+constexpr std::string_view kInvalidate = "leave an invalidation";
+
+[[noreturn]] void throw_plain(ErrorCode code, const std::string& message) {
+  throw Error{code, message, ErrorDetails{.backend = "sqlite"}};
+}
+
+bool in_transaction(const Handle& handle) { return sqlite3_get_autocommit(handle.get()) == 0; }
+
+// Everything of library and file that can change what a statement answers.
+std::string describe_environment(Handle& handle) {
+  std::string text =
+      fmt::format("sqlite {} {} encoding={}", sqlite3_libversion(), sqlite3_sourceid(),
+                  handle.text("PRAGMA encoding", "open a connection"));
+  for (int i = 0; const char* option = sqlite3_compileoption_get(i); ++i) {
+    const std::string_view name{option};
+    for (const std::string_view relevant :
+         {"CASE_SENSITIVE_LIKE", "LIKE_DOESNT_MATCH_BLOBS", "DQS", "SOUNDEX", "OMIT_", "MAX_"}) {
+      if (name.starts_with(relevant)) text += fmt::format(" {}", name);
+    }
+  }
+  return text;
+}
+
+void add_columns(spi::ResultBuilder& builder, sqlite3_stmt* statement) {
+  const int count = sqlite3_column_count(statement);
+  for (int i = 0; i < count; ++i) {
+    const char* const name = sqlite3_column_name(statement, i);
+    const char* const type = sqlite3_column_decltype(statement, i);
+    builder.add_column(name == nullptr ? "" : name, type == nullptr ? "" : type);
+  }
+}
+
+void add_cell(spi::ResultBuilder& builder, sqlite3_stmt* statement, int column) {
+  const auto view = [&](const void* bytes) {
+    return std::string_view{static_cast<const char*>(bytes),
+                            static_cast<std::size_t>(sqlite3_column_bytes(statement, column))};
+  };
+  switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+      return builder.integer(sqlite3_column_int64(statement, column));
+    case SQLITE_FLOAT:
+      return builder.real(sqlite3_column_double(statement, column));
+    case SQLITE_TEXT:
+      return builder.text(view(sqlite3_column_text(statement, column)));
+    case SQLITE_BLOB: {
+      const void* const bytes = sqlite3_column_blob(statement, column);  // null when empty
+      return builder.bytes(bytes == nullptr ? std::string_view{} : view(bytes));
+    }
+    default:
+      return builder.null();
+  }
+}
+
+// Resets the statement and lets go of the parameters' copies, so that no read transaction stays
+// open.
+class Reset {
+ public:
+  explicit Reset(sqlite3_stmt* statement) noexcept : statement_{statement} {}
+  Reset(const Reset&) = delete;
+  Reset& operator=(const Reset&) = delete;
+  ~Reset() {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+}  // namespace
+
+ConnectionState::ConnectionState(const Location& location, spi::Access access,
+                                 std::size_t statement_cache, const Clock& clock,
+                                 spi::Deadline deadline)
+    : handle{location,
+             access == spi::Access::kWrite || location.in_memory() ? Writing::kAllowed
+                                                                   : Writing::kRefused,
+             clock, deadline},
+      versions{handle, location},
+      statements{statement_cache} {
+  recorder.install(handle.get());
+}
+
+SqliteConnection::SqliteConnection(std::unique_ptr<ConnectionState> state, spi::Access access,
+                                   const Location& location, Journal& journal, GiveBack give_back)
+    : state_{std::move(state)},
+      access_{location.in_memory() ? spi::Access::kWrite : access},
+      location_{location},
+      journal_{journal},
+      give_back_{std::move(give_back)} {
+  info_.incarnation = journal_.incarnation(state_->identity);
+  info_.environment = describe_environment(state_->handle);
+  info_.server_version = sqlite3_libversion();
+}
+
+SqliteConnection::~SqliteConnection() {
+  if (in_transaction(state_->handle)) rollback_write();
+  give_back_(std::move(state_));
+}
+
+spi::TransactionState SqliteConnection::state() const noexcept {
+  if (broken_) return spi::TransactionState::kLost;
+  if (mode_ == Mode::kNone) return spi::TransactionState::kIdle;
+  // SQLite ended it after an error; the caller has not yet.
+  return in_transaction(state_->handle) ? spi::TransactionState::kActive
+                                        : spi::TransactionState::kFailed;
+}
+
+bool SqliteConnection::usable() const noexcept {
+  return !broken_ && !journal_.replaced(state_->identity_hash);
+}
+
+template <typename Action>
+auto SqliteConnection::guarded(spi::Deadline deadline, Action&& action) {
+  state_->handle.start(deadline);
+  try {
+    return action();
+  } catch (const Error& e) {
+    if (!e.connection_usable()) broken_ = true;
+    throw;
+  }
+}
+
+bool SqliteConnection::ping(spi::Deadline deadline) noexcept {
+  try {
+    return guarded(deadline, [&] {
+      (void)state_->handle.integer("PRAGMA schema_version", "ping");
+      return usable();
+    });
+  } catch (...) {
+    return false;
+  }
+}
+
+spi::Analysis SqliteConnection::analyze(std::string_view sql, spi::Deadline deadline) {
+  return guarded(deadline, [&] {
+    return analyze_statement(state_->handle, state_->recorder, location_, sql);
+  });
+}
+
+PreparedStatement SqliteConnection::prepare(std::string_view sql, unsigned flags) {
+  spi::require_clean_text(sql, "statement");
+  PreparedStatement prepared;
+  const std::string verb = first_word(sql);
+  prepared.access.vacuum = verb == "VACUUM";
+  std::size_t end = 0;
+  try {
+    const AccessRecorder::Scope scope{state_->recorder, prepared.access};
+    prepared.statement = state_->handle.prepare(sql, kRun, flags, &end);
+  } catch (const Error&) {
+    if (prepared.access.denied()) throw_plain(ErrorCode::kRefused, refusal_of(prepared.access));
+    throw;
+  }
+  if (!prepared.statement)
+    throw_plain(ErrorCode::kUsage, "run a statement: the statement is empty");
+  if (const auto second = find_statement(sql, end)) {
+    throw_plain(
+        ErrorCode::kUsage,
+        fmt::format("run a statement: the text holds more than one; the second begins at byte {}",
+                    *second + 1));
+  }
+  prepared.parameters = ParameterMap{prepared.statement.get()};
+  prepared.reads_only = sqlite3_stmt_readonly(prepared.statement.get()) != 0 &&
+                        !prepared.access.checkpoint && !prepared.access.vacuum &&
+                        !prepared.access.schema_change;
+  return prepared;
+}
+
+spi::RunOutcome SqliteConnection::run(const spi::RunRequest& request) {
+  return guarded(request.deadline, [&] {
+    if (state() == spi::TransactionState::kFailed) {
+      throw_plain(ErrorCode::kUsage,
+                  "run a statement: SQLite rolled the transaction back; call rollback() first");
+    }
+    StatementCache& cache = state_->statements;
+    if (!request.prepare || cache.capacity() == 0) {
+      PreparedStatement once = prepare(request.sql, 0);
+      return run_prepared(once, request);
+    }
+    PreparedStatement* prepared = cache.find(request.sql);
+    if (prepared == nullptr) {
+      prepared = &cache.insert(request.sql, prepare(request.sql, SQLITE_PREPARE_PERSISTENT));
+    }
+    return run_prepared(*prepared, request);
+  });
+}
+
+spi::RunOutcome SqliteConnection::run_prepared(PreparedStatement& prepared,
+                                               const spi::RunRequest& request) {
+  static const Params kNone;
+  const Reset reset{prepared.statement.get()};
+  prepared.parameters.bind(prepared.statement.get(),
+                           request.params == nullptr ? kNone : *request.params);
+  if (prepared.reads_only) return step_all(prepared);
+  if (access_ == spi::Access::kRead) {
+    throw_plain(ErrorCode::kUsage,
+                "run a statement: it writes, and this connection is for reading");
+  }
+  if (mode_ == Mode::kReading) {
+    throw_plain(ErrorCode::kUsage, "run a statement: it writes, and the transaction is read-only");
+  }
+  if (prepared.access.vacuum || prepared.access.checkpoint) return run_alone(prepared);
+  if (mode_ == Mode::kWriting) {
+    return step_all(prepared);
+  }
+  begin_write();
+  try {
+    spi::RunOutcome outcome = step_all(prepared);
+    sqlite3_reset(
+        prepared.statement.get());  // a statement with RETURNING would keep the COMMIT from ending
+    commit_write();
+    return outcome;
+  } catch (...) {
+    sqlite3_reset(prepared.statement.get());
+    rollback_write();
+    throw;
+  }
+}
+
+// Statements that SQLite does not run inside a transaction.
+spi::RunOutcome SqliteConnection::run_alone(PreparedStatement& prepared) {
+  spi::RunOutcome outcome = step_all(prepared);
+  OwnChanges everything;
+  everything.everything = prepared.access.vacuum;
+  if (!in_transaction(state_->handle)) journal_.log(everything);
+  changes_ = OwnChanges{};
+  return outcome;
+}
+
+// Also after an error: a statement that fails in the middle may leave rows behind (INSERT OR FAIL).
+spi::RunOutcome SqliteConnection::step_all(PreparedStatement& prepared) {
+  sqlite3_stmt* const statement = prepared.statement.get();
+  Handle& handle = state_->handle;
+  spi::ResultBuilder builder;
+  std::size_t rows = 0;
+  const AccessRecorder::Scope scope{state_->recorder, prepared.access};
+  try {
+    bool row = handle.step(statement, kRun);
+    add_columns(builder, statement);  // only now: the first step may have compiled it again
+    for (; row; row = handle.step(statement, kRun)) {
+      ++rows;
+      const int columns = sqlite3_column_count(statement);
+      for (int i = 0; i < columns; ++i) add_cell(builder, statement, i);
+    }
+  } catch (...) {
+    if (!prepared.reads_only) note_changes(prepared.access);
+    throw;
+  }
+  spi::RunOutcome outcome;
+  if (prepared.reads_only) {
+    outcome.affected = rows;
+  } else {
+    note_changes(prepared.access);
+    const bool counts = !prepared.access.schema_change && !prepared.access.writes.empty();
+    outcome.affected = counts ? static_cast<std::uint64_t>(sqlite3_changes64(handle.get())) : 0;
+  }
+  outcome.rows = builder.finish();
+  return outcome;
+}
+
+void SqliteConnection::note_changes(const StatementAccess& access) {
+  if (access.schema_change || access.vacuum) changes_.everything = true;
+  temporary_objects_ = temporary_objects_ || access.temporary_schema_change;
+  for (const TableName& table : access.writes) {
+    if (table.schema != "temp" && !table.table.starts_with("sqlite_"))
+      changes_.relations.insert(table.id());
+  }
+}
+
+void SqliteConnection::begin_write() {
+  changes_ = OwnChanges{};
+  state_->handle.exec("BEGIN IMMEDIATE", kTransaction);
+  journal_.opened(state_->versions, state_->identity_hash, state_->handle.deadline());
+}
+
+void SqliteConnection::commit_write() {
+  journal_.committing(state_->versions);
+  try {
+    state_->handle.exec("COMMIT", kTransaction);
+  } catch (...) {
+    if (in_transaction(state_->handle)) {
+      journal_.reopened(state_->versions);
+    } else {
+      journal_.closed(state_->versions, Ending::kUnknown, changes_);
+      changes_ = OwnChanges{};
+    }
+    throw;
+  }
+  journal_.closed(state_->versions, Ending::kCommitted, std::exchange(changes_, OwnChanges{}));
+}
+
+// Rolls back what is left. Where SQLite ended the transaction by itself, it rolled it back too.
+void SqliteConnection::rollback_write() noexcept {
+  Ending ending = Ending::kRolledBack;
+  if (in_transaction(state_->handle)) {
+    state_->handle.start(spi::Deadline{});
+    sqlite3_exec(state_->handle.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (in_transaction(state_->handle)) {
+      broken_ = true;
+      ending = Ending::kUnknown;
+    }
+  }
+  journal_.closed(state_->versions, ending, changes_);
+  changes_ = OwnChanges{};
+}
+
+void SqliteConnection::use_session(const Session& session, spi::Deadline /*deadline*/) {
+  if (session.declared()) {
+    throw_plain(ErrorCode::kConfig,
+                "use a session: SQLite has no roles, search path or settings to declare");
+  }
+}
+
+std::string SqliteConnection::session_doubt(spi::Deadline deadline) {
+  if (!temporary_objects_) return {};
+  return guarded(deadline, [&]() -> std::string {
+    temporary_objects_ =
+        state_->handle.integer("SELECT count(*) FROM temp.sqlite_schema", "check the session") != 0;
+    return temporary_objects_ ? "the connection has temporary tables, views or triggers" : "";
+  });
+}
+
+// Every transaction of SQLite's is serializable, whatever is asked for.
+void SqliteConnection::begin(spi::Isolation /*isolation*/, spi::TransactionAccess access,
+                             spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    if (mode_ != Mode::kNone)
+      throw_plain(ErrorCode::kUsage, "begin a transaction: one is open already");
+    if (access == spi::TransactionAccess::kReadOnly) {
+      state_->handle.exec("BEGIN", kTransaction);
+      mode_ = Mode::kReading;
+      return;
+    }
+    if (access_ == spi::Access::kRead) {
+      throw_plain(ErrorCode::kUsage,
+                  "begin a transaction: this connection is for reading, the transaction is not");
+    }
+    begin_write();
+    mode_ = Mode::kWriting;
+  });
+}
+
+void SqliteConnection::require_transaction(std::string_view operation) const {
+  if (mode_ == Mode::kNone)
+    throw_plain(ErrorCode::kUsage, fmt::format("{}: no transaction is open", operation));
+  if (!in_transaction(state_->handle)) {
+    throw_plain(
+        ErrorCode::kDatabase,
+        fmt::format("{}: SQLite rolled the transaction back after an error; call rollback()",
+                    operation));
+  }
+}
+
+void SqliteConnection::commit(spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    require_transaction("commit");
+    if (mode_ == Mode::kWriting) {
+      commit_write();
+    } else {
+      state_->handle.exec("COMMIT", kTransaction);
+    }
+    mode_ = Mode::kNone;
+  });
+}
+
+void SqliteConnection::rollback(spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    if (mode_ == Mode::kWriting) {
+      rollback_write();
+    } else if (in_transaction(state_->handle)) {
+      state_->handle.exec("ROLLBACK", kTransaction);
+    }
+    mode_ = Mode::kNone;
+  });
+}
+
+void SqliteConnection::savepoint(std::string_view name, spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    require_transaction("set a savepoint");
+    state_->handle.exec("SAVEPOINT " + quote_name(name), kTransaction);
+  });
+}
+
+// What was written since stays in changes_: too many are named, never too few.
+void SqliteConnection::rollback_to(std::string_view name, spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    require_transaction("roll back to a savepoint");
+    state_->handle.exec("ROLLBACK TO " + quote_name(name), kTransaction);
+  });
+}
+
+void SqliteConnection::release(std::string_view name, spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    require_transaction("release a savepoint");
+    state_->handle.exec("RELEASE " + quote_name(name), kTransaction);
+  });
+}
+
+void SqliteConnection::invalidate(spi::InvalidationKind kind, std::string_view target,
+                                  spi::Deadline deadline) {
+  guarded(deadline, [&] {
+    if (access_ == spi::Access::kRead) {
+      throw_plain(ErrorCode::kUsage, "leave an invalidation: this connection is for reading");
+    }
+    if (mode_ == Mode::kReading)
+      throw_plain(ErrorCode::kUsage, "leave an invalidation: the transaction is read-only");
+    if (mode_ == Mode::kWriting) {
+      require_transaction("leave an invalidation");
+      leave_journal_row(kind, target);
+      return;
+    }
+    begin_write();
+    try {
+      leave_journal_row(kind, target);
+      commit_write();
+    } catch (...) {
+      rollback_write();
+      throw;
+    }
+  });
+}
+
+// Other processes see the row; this one has its own log. Without weir's tables only this process
+// learns of it.
+void SqliteConnection::leave_journal_row(spi::InvalidationKind kind, std::string_view target) {
+  std::string name{target};
+  auto change = spi::ChangeKind::kRelation;
+  std::string_view word = "table";
+  if (kind == spi::InvalidationKind::kTable) {
+    if (name.find('.') == std::string::npos) name = "main." + name;
+  } else {
+    const bool tag = kind == spi::InvalidationKind::kTag;
+    change = tag ? spi::ChangeKind::kTag : spi::ChangeKind::kTagPattern;
+    word = tag ? "tag" : "pattern";
+  }
+  Handle& handle = state_->handle;
+  if (installed_version(handle) != 0) {
+    const StatementPtr insert = handle.prepare(
+        "INSERT INTO main.weir_invalidation (kind, target) VALUES (?1, ?2)", kInvalidate);
+    sqlite3_bind_text(insert.get(), 1, word.data(), static_cast<int>(word.size()),
+                      SQLITE_TRANSIENT);
+    sqlite3_bind_text(insert.get(), 2, name.data(), static_cast<int>(name.size()),
+                      SQLITE_TRANSIENT);
+    handle.step(insert.get(), kInvalidate);
+    sqlite3_reset(insert.get());
+    handle.exec(
+        "DELETE FROM main.weir_invalidation WHERE id <= (SELECT max(id) FROM "
+        "main.weir_invalidation) - 1000",
+        kInvalidate);
+  }
+  changes_.invalidations.emplace_back(change, std::move(name));
+}
+
+spi::Snapshot SqliteConnection::current_snapshot(spi::Deadline deadline) {
+  return journal_.snapshot(deadline);
+}
+
+}  // namespace weir::sqlite

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drivers/sqlite/handle.hpp"
+
+namespace weir::sqlite {
+
+/// The newest version of weir's tables this library knows.
+inline constexpr int kSchemaVersion = 1;
+
+enum class TrackState : std::uint8_t {
+  kTracked,
+  kUntracked,
+  kOutdated,     ///< Has triggers of weir's that are not as they should be (the table was renamed,
+                 ///< say).
+  kCannotTrack,  ///< A virtual table, a shadow table.
+};
+
+/// A table of the application in `main`.
+struct UserTable {
+  std::string name{};
+  TrackState state{TrackState::kUntracked};
+};
+
+/// One trigger weir puts on a table.
+struct TrackTrigger {
+  std::string name{};
+  std::string sql{};  ///< The CREATE TRIGGER, exactly as SQLite keeps it.
+};
+
+/// The version of weir's tables in the file; 0 when there are none.
+[[nodiscard]] int installed_version(Handle& handle);
+/// The application's tables in `main` by name, with their state. Views, SQLite's and weir's own
+/// tables are left out.
+[[nodiscard]] std::vector<UserTable> user_tables(Handle& handle);
+/// The three triggers of a table.
+[[nodiscard]] std::vector<TrackTrigger> track_triggers(std::string_view table);
+/// Names of all triggers weir put on `table`, whether or not they are as they should be.
+[[nodiscard]] std::vector<std::string> triggers_on(Handle& handle, std::string_view table);
+
+[[nodiscard]] std::string quote_name(std::string_view name);
+[[nodiscard]] std::string quote_text(std::string_view text);
+
+}  // namespace weir::sqlite

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "drivers/postgres/catalog.hpp"
+#include "drivers/postgres/statement_shape.hpp"
+#include "weir/spi/analysis.hpp"
+
+namespace weir::postgres {
+
+/// One analysis under way: follows names into the catalog until nothing new turns up, then judges.
+///
+/// Thread safety: distinct objects safe; shared object unsafe.
+class AnalysisRun {
+ public:
+  explicit AnalysisRun(Catalog& catalog) noexcept : catalog_{&catalog} {}
+
+  [[nodiscard]] spi::Analysis run(const StatementShape& statement);
+
+ private:
+  /// Where names were written, for reasons: empty for the statement itself.
+  struct Place {
+    std::string text{};
+    std::uint64_t role{0};
+  };
+
+  void absorb(const StatementShape& shape, const Place& place);
+  void request(const ObjectName& name, const Place& place);
+  void resolve_relations();
+  void resolve_writes(const std::vector<ObjectName>& writes);
+  /// True when bodies were read that name new things.
+  [[nodiscard]] bool resolve_names();
+  [[nodiscard]] bool read_body(const CatalogCandidate& candidate);
+  void judge_relation(const CatalogRelation& relation, const Place& place);
+  void judge_stored(const CatalogRelation& relation, const Place& place);
+  void judge_functions();
+  void judge_builtin_function(const CatalogCandidate& candidate, const FunctionUse& use,
+                              const std::string& place);
+  void judge_operators();
+  void judge_casts();
+  void judge_cast(const CastUse& cast, const CatalogCandidate& type, const std::string& place);
+  void judge_users(const CatalogCandidate& candidate, const char* what, const std::string& place);
+  [[nodiscard]] bool never_text(const std::string& column) const;
+  [[nodiscard]] bool has_candidate(CatalogCandidate::Part part, std::size_t index) const;
+
+  void never(std::string reason, const std::string& place);
+  void ttl_only(std::string reason, const std::string& place);
+  void opaque(std::string reason, const std::string& place);
+  void missing(std::string reason);
+
+  Catalog* catalog_;
+  spi::Analysis result_{};
+  std::vector<RelationRequest> requested_{};
+  std::vector<RelationRequest> pending_{};
+  std::vector<Place> pending_places_{};
+  NamesRequest names_{};
+  std::vector<std::string> function_places_{};
+  std::vector<std::string> operator_places_{};
+  std::vector<std::string> cast_places_{};
+  std::vector<std::string> column_aliases_{};
+  std::vector<CatalogCandidate> candidates_{};
+  std::vector<std::string> bodies_{};
+  std::vector<std::string> never_{};
+  std::vector<std::string> ttl_only_{};
+  std::vector<std::string> opaque_{};
+  bool missing_{false};
+};
+
+}  // namespace weir::postgres

@@ -1,0 +1,55 @@
+#include "drivers/postgres/analyzer.hpp"
+
+#include <cstddef>
+#include <utility>
+
+#include "drivers/postgres/analysis_run.hpp"
+#include "drivers/postgres/catalog.hpp"
+#include "drivers/postgres/statement_shape.hpp"
+
+namespace weir::postgres {
+namespace {
+
+constexpr std::size_t kMaxAnswers = 4096;
+constexpr std::size_t kMaxKeptText = 16 * 1024;
+
+}  // namespace
+
+spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadline deadline) {
+  const StatementShape shape = read_statement(sql);
+  Catalog catalog{connection, deadline};
+  if (shape.kind != spi::StatementKind::kRead && shape.kind != spi::StatementKind::kWrite) {
+    return AnalysisRun{catalog}.run(shape);  // asks the catalog nothing
+  }
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    generation = generation_;
+  }
+  std::string key = catalog.context();
+  const bool keep = !key.empty() && sql.size() <= kMaxKeptText;
+  key += '\x1f';
+  key += sql;
+  if (keep) {
+    const std::lock_guard lock{mutex_};
+    if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
+  }
+  spi::Analysis analysis = AnalysisRun{catalog}.run(shape);
+  if (keep) {
+    const std::lock_guard lock{mutex_};
+    // What was read before a forget() may be what it wanted forgotten.
+    if (generation == generation_) {
+      if (answers_.size() >= kMaxAnswers) answers_.clear();
+      answers_.emplace(std::move(key), analysis);
+    }
+  }
+  return analysis;
+}
+
+void Analyzer::forget() noexcept {
+  const std::lock_guard lock{mutex_};
+  ++generation_;
+  answers_.clear();
+}
+
+}  // namespace weir::postgres

@@ -1,0 +1,232 @@
+#pragma once
+
+namespace weir::postgres {
+
+// Catalog queries of the analysis. Everything they name is qualified: the caller's search path may
+// put a schema with a function of the same name before pg_catalog.
+
+/// Whose eyes names are seen with; NULL when a temporary schema can change that unseen.
+inline constexpr const char* kContextQuery = R"sql(
+SELECT CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN
+  pg_catalog.concat_ws(E'\x1f', current_user, session_user,
+                       pg_catalog.array_to_string(pg_catalog.current_schemas(true), E'\x1f'),
+                       pg_catalog.current_setting('row_security')) END
+)sql";
+
+/// $1 schemas, $2 names, $3 roles (0: the caller), in parallel.
+inline constexpr const char* kRelationsQuery = R"sql(
+WITH RECURSIVE
+path AS MATERIALIZED (
+  SELECT n.oid, s.nr
+  FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS s (name, nr)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
+), found AS MATERIALIZED (
+  SELECT w.nr,
+         CASE WHEN w.role = 0 THEN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user)
+              ELSE w.role END AS role,
+         CASE w.schema
+           WHEN '' THEN (SELECT c.oid FROM path p JOIN pg_catalog.pg_class c ON c.relnamespace = p.oid
+                         WHERE c.relname = w.name ORDER BY p.nr LIMIT 1)
+           WHEN 'pg_temp' THEN (SELECT c.oid FROM pg_catalog.pg_class c
+                                WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname = w.name)
+           ELSE (SELECT c.oid FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+                 WHERE n.nspname = w.schema AND c.relname = w.name)
+         END AS relation
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.oid[]))
+       WITH ORDINALITY AS w (schema, name, role, nr)
+), up AS (
+  SELECT f.relation AS root, f.relation AS member FROM found f WHERE f.relation IS NOT NULL
+  UNION
+  SELECT u.root, i.inhparent FROM up u JOIN pg_catalog.pg_inherits i ON i.inhrelid = u.member
+), down AS (
+  SELECT f.relation AS root, f.relation AS member FROM found f WHERE f.relation IS NOT NULL
+  UNION
+  SELECT d.root, i.inhrelid FROM down d JOIN pg_catalog.pg_inherits i ON i.inhparent = d.member
+), trigger AS MATERIALIZED (
+  SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  WHERE n.nspname = 'weir' AND p.proname = 'on_write' AND p.pronargs = 0
+), family AS MATERIALIZED (
+  SELECT m.root, c.oid AS member, c.relkind, m.below,
+         c.relpersistence = 't' AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace) AS temporary,
+         c.relpersistence = 't' AND pg_catalog.pg_is_other_temp_schema(c.relnamespace) AS foreign_temporary,
+         pg_catalog.concat_ws('.', n.nspname, c.relname) AS name,
+         EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                 WHERE t.tgrelid = c.oid AND t.tgfoid IN (SELECT g.oid FROM trigger g) AND t.tgtype = 60
+                   AND t.tgenabled = 'A' AND t.tgattr = ''::pg_catalog.int2vector AND t.tgqual IS NULL)
+         AND (NOT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid)
+              OR EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                         WHERE t.tgrelid = c.oid AND t.tgfoid IN (SELECT g.oid FROM trigger g) AND t.tgtype = 29
+                           AND t.tgenabled = 'A' AND t.tgattr = ''::pg_catalog.int2vector
+                           AND t.tgqual IS NULL)) AS tracked
+  FROM (SELECT u.root, u.member, false AS below FROM up u
+        UNION ALL
+        SELECT d.root, d.member, true FROM down d WHERE d.member <> d.root) m
+  JOIN pg_catalog.pg_class c ON c.oid = m.member
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+), seen AS (
+  SELECT f.nr, f.role, c.*, n.nspname,
+         c.relrowsecurity
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = f.role AND (r.rolsuper OR r.rolbypassrls))
+         AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(f.role, c.relowner, 'USAGE')) AS secured
+  FROM found f
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = f.relation
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+)
+SELECT s.nr, s.oid, s.nspname, s.relname, s.relkind,
+       EXISTS (SELECT FROM family m WHERE m.root = s.oid AND m.temporary),
+       s.oid < 16384 OR s.nspname IN ('pg_catalog', 'information_schema', 'pg_toast'),
+       EXISTS (SELECT FROM family m WHERE m.root = s.oid AND m.relkind = 'f'),
+       EXISTS (SELECT FROM trigger),
+       (SELECT pg_catalog.min(m.name) FROM family m
+        WHERE m.root = s.oid AND m.relkind IN ('r', 'p') AND NOT m.tracked AND NOT m.foreign_temporary),
+       (SELECT pg_catalog.string_agg(m.member::pg_catalog.text, ' ' ORDER BY m.below, m.member) FROM family m
+        WHERE m.root = s.oid AND NOT m.foreign_temporary),
+       s.secured,
+       CASE WHEN s.secured THEN
+         (SELECT pg_catalog.string_agg(pg_catalog.pg_get_expr(p.polqual, p.polrelid), E'\x1f' ORDER BY p.oid)
+          FROM pg_catalog.pg_policy p WHERE p.polrelid = s.oid AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL) END,
+       CASE WHEN s.relkind = 'v' AND s.oid >= 16384 THEN pg_catalog.pg_get_viewdef(s.oid) END,
+       CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_options_to_table(s.reloptions) o
+                         WHERE o.option_name = 'security_invoker' AND o.option_value::pg_catalog.bool)
+            THEN s.role ELSE s.relowner END
+FROM seen s ORDER BY s.nr
+)sql";
+
+/// $1 schemas, $2 names, $3 argument counts, $4 forms (c call, a any arguments, t attribute of a
+/// row, s attribute of anything) of functions; $5 schemas, $6 names, $7 operands of operators; $8
+/// schemas, $9 names of types; $10 relations read; $11 columns that are cast.
+///
+/// A user's candidate counts only when each of its argument types can occur: builtin ones always
+/// can, others when reachable from the columns read, the types named and implicit casts. `near`
+/// leaves out implicit casts from builtin types: for the comparisons, whose builtin candidates
+/// always match such arguments better.
+inline constexpr const char* kNamesQuery = R"sql(
+WITH RECURSIVE
+path AS MATERIALIZED (
+  SELECT n.oid, s.nr
+  FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS s (name, nr)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
+), places AS MATERIALIZED (
+  SELECT p.oid FROM path p WHERE p.oid <> pg_catalog.pg_my_temp_schema()
+), wanted_type AS MATERIALIZED (
+  SELECT w.nr,
+         CASE w.schema
+           WHEN '' THEN (SELECT t.oid FROM path p JOIN pg_catalog.pg_type t ON t.typnamespace = p.oid
+                         WHERE t.typname = w.name ORDER BY p.nr LIMIT 1)
+           ELSE (SELECT t.oid FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_type t ON t.typnamespace = n.oid
+                 WHERE n.nspname = w.schema AND t.typname = w.name)
+         END AS type
+  FROM ROWS FROM (pg_catalog.unnest($8::pg_catalog.text[]), pg_catalog.unnest($9::pg_catalog.text[])) WITH ORDINALITY AS w (schema, name, nr)
+), closure (tag, type) AS (  -- tag: 0 = columns and names, -1 = implicit casts from builtin types, else a wanted type
+  (SELECT 0, a.atttypid FROM pg_catalog.pg_attribute a
+   WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+   UNION ALL SELECT 0, c.reltype FROM pg_catalog.pg_class c WHERE c.oid = ANY ($10::pg_catalog.oid[])
+   UNION ALL SELECT 0, w.type FROM wanted_type w WHERE w.type IS NOT NULL
+   UNION ALL SELECT w.nr, w.type FROM wanted_type w WHERE w.type IS NOT NULL
+   UNION ALL SELECT -1, k.casttarget FROM pg_catalog.pg_cast k
+             WHERE k.castcontext = 'i' AND k.castsource < 16384 AND k.casttarget >= 16384)
+  UNION
+  SELECT r.tag, x.type
+  FROM closure r JOIN pg_catalog.pg_type t ON t.oid = r.type
+  CROSS JOIN LATERAL (
+    SELECT t.typelem UNION ALL SELECT t.typarray UNION ALL SELECT t.typbasetype
+    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngtypid, g.rngmultitypid)
+    UNION ALL SELECT g.rngtypid FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngsubtype, g.rngmultitypid)
+    UNION ALL SELECT g.rngmultitypid FROM pg_catalog.pg_range g WHERE t.oid = g.rngtypid
+    UNION ALL SELECT k.casttarget FROM pg_catalog.pg_cast k WHERE k.castsource = t.oid AND k.castcontext = 'i'
+  ) AS x (type)
+  WHERE t.oid >= 16384 AND x.type <> 0
+), near AS MATERIALIZED (
+  SELECT DISTINCT c.type FROM closure c WHERE c.tag = 0 AND c.type >= 16384
+), reach AS MATERIALIZED (
+  SELECT DISTINCT c.type FROM closure c WHERE c.tag <= 0 AND c.type >= 16384
+), proc AS NOT MATERIALIZED (
+  SELECT p.oid, p.proname, n.nspname, p.pronamespace, p.provolatile, p.proargtypes, p.pronargs, p.pronargdefaults,
+         p.provariadic, n.nspname = 'pg_catalog' AS builtin,
+         l.lanname = 'c' AND p.provolatile = 'i' AND e.extname IS NOT NULL AS of_extension,
+         l.lanname = 'c' AND p.provolatile = 'i'
+           AND e.extname IN ('citext', 'cube', 'fuzzystrmatch', 'hstore', 'intarray', 'ltree', 'pg_trgm', 'seg')
+           AS of_known_extension,
+         p.prosqlbody IS NOT NULL AND p.provolatile <> 'v' AND NOT p.prosecdef AND p.proconfig IS NULL AS readable
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+    AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+  LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+), called AS MATERIALIZED (
+  SELECT w.nr, w.form, p.*,
+         NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proargtypes) AS a (type)
+                     WHERE a.type >= 16384 AND a.type NOT IN (SELECT r.type FROM reach r)) AS possible
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.int4[]), pg_catalog.unnest($4::pg_catalog.text[]))
+       WITH ORDINALITY AS w (schema, name, arguments, form, nr)
+  JOIN proc p ON p.proname = w.name
+    AND CASE w.schema WHEN '' THEN p.pronamespace IN (SELECT s.oid FROM places s) ELSE p.nspname = w.schema END
+  WHERE w.form = 'a'
+     OR (w.arguments >= p.pronargs - p.pronargdefaults - (CASE WHEN p.provariadic <> 0 THEN 1 ELSE 0 END)
+         AND (w.arguments <= p.pronargs OR p.provariadic <> 0)
+         AND (w.form <> 't'
+              OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'p'))))
+), used_operator AS MATERIALIZED (
+  SELECT w.nr, w.name, o.oprcode, pn.nspname = 'pg_catalog' AS builtin,
+         NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[o.oprleft, o.oprright]) AS a (type)
+                     WHERE a.type >= 16384 AND a.type NOT IN (SELECT r.type FROM reach r))
+         AND NOT (w.schema = '' AND w.name IN ('=', '<>', '<', '>', '<=', '>=')
+                  AND (o.oprleft >= 16384 OR o.oprright >= 16384)
+                  AND NOT EXISTS (SELECT FROM near r WHERE r.type IN (o.oprleft, o.oprright))) AS possible
+  FROM ROWS FROM (pg_catalog.unnest($5::pg_catalog.text[]), pg_catalog.unnest($6::pg_catalog.text[]), pg_catalog.unnest($7::pg_catalog.int4[]))
+       WITH ORDINALITY AS w (schema, name, operands, nr)
+  JOIN pg_catalog.pg_operator o ON o.oprname = w.name AND (o.oprleft = 0) = (w.operands = 1)
+  JOIN pg_catalog.pg_namespace pn ON pn.oid = o.oprnamespace
+    AND CASE w.schema WHEN '' THEN pn.oid IN (SELECT s.oid FROM places s) ELSE pn.nspname = w.schema END
+)
+SELECT 'function', c.nr, CASE WHEN c.builtin THEN 'builtin' WHEN c.of_known_extension THEN 'trusted'
+                              WHEN c.readable THEN 'body' ELSE 'opaque' END,
+       CASE WHEN c.builtin THEN c.proname::pg_catalog.text ELSE pg_catalog.concat_ws('.', c.nspname, c.proname) END,
+       c.provolatile::pg_catalog.text,
+       CASE WHEN c.readable AND NOT c.builtin THEN pg_catalog.pg_get_functiondef(c.oid) END
+FROM called c
+WHERE c.builtin OR c.possible
+   OR (c.form IN ('c', 'a') AND NOT EXISTS (SELECT FROM called o WHERE o.nr = c.nr AND (o.builtin OR o.possible)))
+UNION
+SELECT 'operator', u.nr, CASE WHEN u.builtin THEN 'builtin' WHEN p.of_extension THEN 'trusted'
+                              WHEN p.readable THEN 'body' ELSE 'opaque' END,
+       CASE WHEN u.builtin THEN u.name ELSE pg_catalog.concat_ws('.', p.nspname, p.proname) END, p.provolatile::pg_catalog.text,
+       CASE WHEN p.readable AND NOT u.builtin THEN pg_catalog.pg_get_functiondef(p.oid) END
+FROM used_operator u JOIN proc p ON p.oid = u.oprcode
+WHERE u.builtin OR u.possible OR NOT EXISTS (SELECT FROM used_operator o WHERE o.nr = u.nr AND (o.builtin OR o.possible))
+UNION ALL
+SELECT 'type', w.nr, CASE WHEN n.nspname = 'pg_catalog' THEN 'builtin' ELSE 'opaque' END,
+       CASE WHEN n.nspname = 'pg_catalog' THEN t.typname::pg_catalog.text
+            ELSE pg_catalog.concat_ws('.', n.nspname, t.typname) END, 'i',
+       (SELECT pg_catalog.string_agg(b.typname::pg_catalog.text, ' ') FROM closure c
+        JOIN pg_catalog.pg_type b ON b.oid = c.type WHERE c.tag = w.nr AND w.type >= 16384 AND c.type < 16384)
+FROM wanted_type w JOIN pg_catalog.pg_type t ON t.oid = w.type
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+UNION
+SELECT 'cast', 0, CASE WHEN p.of_extension THEN 'trusted' WHEN p.readable THEN 'body' ELSE 'opaque' END,
+       pg_catalog.concat_ws('.', p.nspname, p.proname), p.provolatile::pg_catalog.text,
+       CASE WHEN p.readable THEN pg_catalog.pg_get_functiondef(p.oid) END
+FROM pg_catalog.pg_cast k JOIN proc p ON p.oid = k.castfunc
+WHERE NOT p.builtin AND (k.castsource < 16384 OR k.castsource IN (SELECT r.type FROM near r))
+  AND CASE k.castcontext WHEN 'i' THEN k.casttarget < 16384 OR k.casttarget IN (SELECT r.type FROM reach r)
+                         ELSE k.casttarget IN (SELECT w.type FROM wanted_type w) END
+  AND (k.castsource >= 16384 OR k.casttarget < 16384 OR k.casttarget IN (SELECT r.type FROM near r))
+UNION
+SELECT 'check', 0, 'body', pg_catalog.concat_ws('.', n.nspname, t.typname), 'i', pg_catalog.pg_get_expr(c.conbin, 0)
+FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_type t ON t.oid = c.contypid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE c.contype = 'c' AND c.contypid IN (SELECT r.type FROM near r)
+  AND EXISTS (SELECT FROM wanted_type w WHERE w.type >= 16384)
+UNION ALL
+SELECT 'column', 0, CASE WHEN pg_catalog.bool_and(t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+                                                  AND t.typcategory IN ('D', 'N', 'B', 'T'))
+                         THEN 'trusted' ELSE 'opaque' END, a.attname::pg_catalog.text, 'i', NULL
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND a.attname = ANY ($11::pg_catalog.text[]) AND NOT a.attisdropped
+GROUP BY a.attname
+)sql";
+
+}  // namespace weir::postgres

@@ -1,0 +1,158 @@
+// How a connection's session is opened, declared, doubted and reset.
+
+#include <fmt/core.h>
+
+#include <array>
+#include <utility>
+
+#include "drivers/postgres/change_feed.hpp"
+#include "drivers/postgres/connection.hpp"
+#include "weir/error.hpp"
+
+namespace weir::postgres {
+namespace {
+
+constexpr std::string_view kOperation = "setting up the session";
+
+}  // namespace
+
+SessionState Connection::ask_state(spi::Deadline deadline) {
+  return SessionState{pq_.query(SessionState::query(), SessionState::params(custom_), deadline,
+                                "reading the session's settings")};
+}
+
+SessionState Connection::reset_session(const std::vector<SessionState::Fact>& settings,
+                                       spi::Deadline deadline) {
+  const SetStatement fixes = set_statement(profile_fixes_);
+  const SetStatement declared = set_statement(settings);
+  const PqParams asked = SessionState::params(custom_);
+  std::vector<Step> steps;
+  for (const char* reset :
+       {"RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL", "DISCARD TEMP"}) {
+    steps.push_back({.kind = Step::Kind::kQuery, .sql = reset});
+  }
+  for (const SetStatement* set : {&fixes, &declared}) {
+    if (!set->sql.empty()) {
+      steps.push_back(
+          {.kind = Step::Kind::kQuery, .sql = set->sql.c_str(), .params = &set->params});
+    }
+  }
+  steps.push_back({.kind = Step::Kind::kQuery, .sql = SessionState::query(), .params = &asked});
+  const std::vector<Rows> answers = pq_.pipeline(steps, deadline, kOperation);
+  for (const Rows& rows : answers) pq_.check(rows, kOperation);
+  return SessionState{answers.back()};
+}
+
+void Connection::open_session(spi::Deadline deadline) {
+  verified_generation_ = shared_.generation();
+  expected_ = ask_state(deadline);
+  if (!shared_.through_pooler()) {
+    // What fills the cache must be READ COMMITTED, whatever the role's or the database's default
+    // is.
+    SessionState wanted = expected_;
+    wanted.set("default_transaction_isolation", "read committed");
+    wanted = shared_.profile(wanted);
+    profile_fixes_ = expected_.to_set(wanted);
+    if (!profile_fixes_.empty()) {
+      try {
+        expected_ = reset_session({}, deadline);
+      } catch (const Error& error) {
+        // Not allowed to set it: then this connection's environment is another one, which is no
+        // error.
+        if (!error.connection_usable() || error.code() == ErrorCode::kTimeout) throw;
+        profile_fixes_.clear();
+      }
+    }
+  } else {
+    (void)shared_.profile(expected_);
+  }
+  profile_ = expected_;
+  info_.environment = expected_.canonical();
+  info_.standby = expected_.standby();
+  info_.server_version = expected_.value("server_version").value_or("");
+  try {
+    info_.incarnation = handshake(pq_, deadline);
+  } catch (const Error& error) {
+    // weir's schema is missing, foreign or out of reach: nothing read here is cached, which is no
+    // error either.
+    if (!error.connection_usable() || error.code() == ErrorCode::kTimeout) throw;
+    if (!idle()) pq_.exec("ROLLBACK", deadline, kOperation);
+  }
+  ask_incarnation_ = !info_.incarnation.empty();
+}
+
+void Connection::use_session(const Session& session, spi::Deadline deadline) {
+  if (shared_.through_pooler()) {
+    if (!session.declared()) return;
+    throw Error{ErrorCode::kConfig,
+                "session: a role or settings need a server connection of their own, which "
+                "postgres.pooling = "
+                "kTransaction does not give",
+                {.backend = "postgresql"}};
+  }
+  // An undeclared session reads no custom settings, and `session_doubt` asks for all others: a
+  // suspect one is left be.
+  const bool suspect = suspect_ || verified_generation_ != shared_.generation();
+  if (!wrong_ && session == session_ && !(suspect && session.declared())) return;
+  require_idle("declaring a session");
+  require_declarable(session);
+  const std::vector<SessionState::Fact> settings = declared_settings(session);
+  const std::vector<std::string> previous = std::exchange(custom_, {});
+  for (const SessionState::Fact& setting : settings) custom_.push_back(setting.name);
+  const std::uint64_t generation = shared_.generation();
+  try {
+    expected_ = reset_session(settings, deadline);
+  } catch (const Error& error) {
+    custom_ = previous;
+    if (error.code() == ErrorCode::kPermission || !error.connection_usable() ||
+        error.code() == ErrorCode::kTimeout) {
+      throw;
+    }
+    throw Error{ErrorCode::kConfig, fmt::format("session: cannot be declared: {}", error.what()),
+                error.details()};
+  }
+  session_ = session;
+  scope_.clear();
+  for (const SessionState::Fact& setting : settings)
+    scope_ += fmt::format("{}={};", setting.name, *setting.value);
+  ++session_number_;
+  suspect_ = false;
+  verified_generation_ = generation;
+  // A reset session that is not the profile again (another's ALTER ROLE … SET does not reach this
+  // connection; a dropped role would) is not to be trusted.
+  wrong_ = !session.declared() && !expected_.difference(profile_).empty();
+}
+
+std::string Connection::session_doubt(spi::Deadline deadline) {
+  if (!usable()) return "the connection is broken";
+  if (!idle()) return "inside a transaction";
+  if (shared_.through_pooler()) return pooler_doubt_;
+  if (wrong_) return "the session is not as declared";
+  const std::uint64_t generation = shared_.generation();
+  if (!suspect_ && verified_generation_ == generation) return {};
+  if (session_.declared()) {
+    // A custom setting nobody can list may have been set; the next use_session resets.
+    return "a statement that may change settings ran in this declared session";
+  }
+  std::string difference = ask_state(deadline).difference(expected_);
+  if (difference.empty()) {
+    suspect_ = false;
+    verified_generation_ = generation;
+  } else {
+    wrong_ = true;
+  }
+  return difference;
+}
+
+void Connection::note_server_state(const SessionState& state, const std::string& incarnation) {
+  pooler_doubt_ = state.difference(profile_);
+  if (profile_.value("default_transaction_isolation") != "read committed") {
+    pooler_doubt_ = "default_transaction_isolation is not \"read committed\"";
+  }
+  if (incarnation != info_.incarnation) {
+    pooler_doubt_ = "the pooler leads to another incarnation of the server";
+    pq_.mark_broken();  // a new connection tells the new incarnation
+  }
+}
+
+}  // namespace weir::postgres

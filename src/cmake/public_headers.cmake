@@ -5,10 +5,13 @@ set(WEIR_PUBLIC_HEADERS
     database.hpp
     detail/cell_reader.hpp
     detail/traits.hpp
+    drivers/postgres.hpp
+    drivers/sqlite.hpp
     error.hpp
     events.hpp
     explanation.hpp
     metrics.hpp
+    open_driver.hpp
     options.hpp
     params.hpp
     policy.hpp

@@ -108,6 +108,7 @@ Puller::Attempt Puller::pull_once(std::uint64_t number, TimePoint now, spi::Dead
     attempt.failure = e.what();
     if (attempt.failure.empty()) attempt.failure = "unknown error";
   }
+  attempt.took = clock_.now() - now;
   return attempt;
 }
 

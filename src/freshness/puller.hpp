@@ -47,6 +47,7 @@ class Puller {
     spi::Pull pull{};              ///< Empty when it failed.
     Freshness::Applied applied{};  ///< Empty when it failed.
     std::string failure{};         ///< Empty when it succeeded.
+    Duration took{};
   };
   using Observer = std::function<void(const Attempt&)>;
 

@@ -1,0 +1,82 @@
+#include "src/engine/background.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "src/engine/core.hpp"
+
+namespace weir::detail {
+
+bool pull_is_due(const PullSchedule& schedule) noexcept {
+  return schedule.asked && schedule.bound > Duration{0} &&
+         schedule.since_pull * 2 >= schedule.bound;
+}
+
+Duration look_interval(Duration bound) noexcept {
+  return std::clamp<Duration>(bound / 4, std::chrono::milliseconds{5},
+                              std::chrono::milliseconds{500});
+}
+
+Background::Background(Core& core, std::unique_ptr<spi::Listener> listener, Duration default_bound,
+                       const Clock& clock)
+    : core_{core}, listener_{std::move(listener)}, default_bound_{default_bound}, clock_{clock} {
+  looker_ = std::thread{[this] { look(); }};
+  if (listener_) listener_thread_ = std::thread{[this] { listen(); }};
+}
+
+Background::~Background() {
+  {
+    const MutexLock lock{mutex_};
+    stop_ = true;
+    stopped_.notify_all();
+  }
+  if (listener_) listener_->interrupt();
+  looker_.join();
+  if (listener_thread_.joinable()) listener_thread_.join();
+}
+
+bool Background::rest(Duration duration) {
+  const TimePoint until = clock_.now() + duration;
+  const MutexLock lock{mutex_};
+  while (!stop_) {
+    if (stopped_.wait_until(mutex_, until, clock_) == std::cv_status::timeout) break;
+  }
+  return !stop_;
+}
+
+void Background::look() {
+  while (rest(look_interval(default_bound_))) {
+    try {
+      core_.tick();
+    } catch (const std::exception& e) {  // a thread's edge: upkeep that fails is tried again
+      core_.events().degraded.emit({"upkeep", e.what()});
+    }
+  }
+}
+
+void Background::listen() {
+  constexpr Duration kStep = std::chrono::milliseconds{500};
+  constexpr Duration kPause = std::chrono::seconds{1};
+  bool failing = false;
+  while (rest(Duration{0})) {
+    try {
+      const spi::ListenStep step = listener_->step(spi::Deadline::after(clock_, kStep));
+      listening_.store(step.wake_ups_arrive, std::memory_order_relaxed);
+      leading_.store(step.leader, std::memory_order_relaxed);
+      if (std::exchange(failing, false)) core_.events().degraded.emit({"listener", ""});
+      if (step.woken) {
+        core_.counters_.wake_ups.add();
+        const PullNeed need{clock_.now(), core_.puller_.required()};
+        (void)core_.puller_.ensure(need, spi::Deadline::after(clock_, core_.options_.pull_timeout));
+      }
+    } catch (const std::exception& e) {  // a thread's edge: the bound holds without wake-ups
+      listening_.store(false, std::memory_order_relaxed);
+      leading_.store(false, std::memory_order_relaxed);
+      if (!std::exchange(failing, true)) core_.events().degraded.emit({"listener", e.what()});
+      if (!rest(kPause)) return;
+    }
+  }
+}
+
+}  // namespace weir::detail

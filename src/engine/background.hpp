@@ -1,0 +1,67 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "src/base/mutex.hpp"
+#include "weir/clock.hpp"
+#include "weir/spi/change_feed.hpp"
+
+namespace weir::detail {
+
+class Core;
+
+/// Whether the background thread should pull now. Pure.
+/// Lookups that come in are answered without waiting for the network as long as the last pull stays
+/// inside the default bound; half of it leaves room for the pull itself.
+struct PullSchedule {
+  Duration bound{};       ///< The default `max_staleness`.
+  Duration since_pull{};  ///< Since the last successful pull was sent.
+  bool asked{false};      ///< Lookups came in since the last look.
+};
+[[nodiscard]] bool pull_is_due(const PullSchedule& schedule) noexcept;
+/// How often the background thread looks: a quarter of the bound, from 5 ms to half a second.
+[[nodiscard]] Duration look_interval(Duration bound) noexcept;
+
+/// The engine's threads: one that keeps the label young and does the upkeep of pool and rules, and,
+/// where the database can wake us, one that listens.
+///
+/// Thread safety: shared object safe. Lifetime: within its Core's; the destructor interrupts and
+/// joins.
+class Background {
+ public:
+  Background(Core& core, std::unique_ptr<spi::Listener> listener, Duration default_bound,
+             const Clock& clock);
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+  ~Background();
+
+  [[nodiscard]] bool listening() const noexcept {
+    return listening_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool leading() const noexcept { return leading_.load(std::memory_order_relaxed); }
+
+ private:
+  void look() WEIR_EXCLUDES(mutex_);
+  void listen() WEIR_EXCLUDES(mutex_);
+  /// False when it is time to stop.
+  [[nodiscard]] bool rest(Duration duration) WEIR_EXCLUDES(mutex_);
+
+  Core& core_;
+  const std::unique_ptr<spi::Listener> listener_;
+  const Duration default_bound_;
+  const Clock& clock_;
+  std::atomic<bool> listening_{false};  // told in metrics only, orders nothing
+  std::atomic<bool> leading_{false};    // likewise
+
+  Mutex mutex_;
+  CondVar stopped_;
+  bool stop_ WEIR_GUARDED_BY(mutex_){false};
+
+  std::thread looker_;
+  std::thread listener_thread_;
+};
+
+}  // namespace weir::detail

@@ -1,0 +1,390 @@
+#include "src/engine/core.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "src/engine/fork_guard.hpp"
+#include "weir/error.hpp"
+
+namespace weir::detail {
+namespace {
+
+Options checked(Options options) {
+  options.validate();
+  return options;
+}
+
+constexpr std::size_t kMaxFlights = 4096;
+
+}  // namespace
+
+Core::Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock,
+           Threads threads)
+    : options_{checked(std::move(options))},
+      clock_{clock},
+      driver_{std::move(driver)},
+      defaults_{Ruling::of(resolve(options_.policy))},
+      fork_generation_{fork_generation()},
+      puller_{driver_->open_feed(),
+              freshness_,
+              clock_,
+              options_.pull_timeout,
+              [this] { driver_->forget_catalog(); },
+              [this](const Puller::Attempt& attempt) { pulled(attempt); }},
+      contexts_{options_.statement_memo},
+      memory_{options_.memory,
+              [this](const Entry& entry) {
+                return clock_.now() >= entry.expires() ||
+                       (entry.label() &&
+                        freshness_.judge(*entry.label(), entry.dependencies()) != Verdict::kFresh);
+              }},
+      flights_{kMaxFlights, clock_},
+      pool_{*driver_, options_.pool, clock_},
+      rules_{options_.rules_file} {
+  {
+    const Lease first = pool_.lease(spi::Access::kRead, 0, deadline_after(clock_.now(), {}));
+    adopt_environment(first->info());
+  }
+  (void)puller_.ensure({clock_.now(), 0}, deadline_after(clock_.now(), {}));
+  if (threads == Threads::kBackground) {
+    const auto bound = options_.policy.max_staleness.value_or(EffectivePolicy::kDefaultStaleness);
+    background_.emplace(*this, options_.listen.enabled ? driver_->open_listener() : nullptr, bound,
+                        clock_);
+  }
+}
+
+Core::~Core() {
+  background_.reset();
+  pool_.close(spi::Deadline{clock_.now()});
+}
+
+void Core::close() {
+  if (closed_.exchange(true)) return;
+  pool_.close(spi::Deadline::after(clock_, options_.statement_timeout));
+  background_.reset();
+}
+
+void Core::check_usable() const {
+  if (fork_generation_ != fork_generation()) {
+    throw Error(ErrorCode::kRefused,
+                "this database was opened before fork(): open another in the child");
+  }
+  if (closed_.load(std::memory_order_acquire))
+    throw Error(ErrorCode::kClosed, "this database was closed");
+}
+
+Asker Core::asker(Session session, Policy policy) {
+  Asker asker;
+  asker.context = contexts_.number(session, {});
+  asker.memo = contexts_.memo(session);
+  asker.session = std::move(session);
+  asker.policy = std::move(policy);
+  return asker;
+}
+
+spi::Deadline Core::deadline_after(TimePoint now,
+                                   std::optional<std::chrono::milliseconds> limit) const {
+  return spi::Deadline{
+      now + (limit ? std::min(*limit, options_.statement_timeout) : options_.statement_timeout)};
+}
+
+Lease Core::lease(const Asker& asker, spi::Access access, spi::Deadline deadline) {
+  Lease lease = pool_.lease(access, asker.context, deadline);
+  lease->use_session(asker.session, deadline);
+  adopt_environment(lease->info());
+  return lease;
+}
+
+void Core::adopt_environment(const spi::ConnectionInfo& info) {
+  bool changed = false;
+  {
+    const MutexLock lock{mutex_};
+    changed = !environment_.empty() && environment_ != info.environment;
+    environment_ = info.environment;
+  }
+  // Answers depend on it and the key does not hold it: what was read under another one is void.
+  if (changed) freshness_.void_all();
+}
+
+// --- What a statement is
+// ------------------------------------------------------------------------------------------
+
+Call Core::call(const Asker& asker, std::string_view sql, const Query* declared,
+                const Params& params) const {
+  Call call{asker, declared, params, sql, asker.memo->find(sql), clock_.now(), {}, {}, {}};
+  // Until hint and rules are known, the strongest sources bound the call; `decide` looks again.
+  call.ruling = defaults_;
+  if (declared != nullptr) call.ruling.override_with(declared->policy());
+  call.ruling.override_with(asker.policy);
+  call.deadline = deadline_after(call.now, call.ruling.timeout);
+  return call;
+}
+
+StatementRef Core::remember(const Asker& asker, std::string_view sql) {
+  check_statement_text(sql, options_.max_statement);
+  StatementRef statement = asker.memo->add(sql, driver_->scan(sql));
+  for (const std::string& problem : statement->hint().problems) {
+    counters_.hint_errors.add();
+    events_.refused.emit({statement->normalized(), fmt::format("hint ignored: {}", problem)});
+  }
+  return statement;
+}
+
+bool Core::facts_hold(const Facts& facts, TimePoint now) const {
+  if (facts.rules_version != rules_.version()) return false;
+  if (facts.label) return freshness_.judge_analysis(*facts.label) == Verdict::kFresh;
+  // Made without a journal: once there is one, or after a while, look again.
+  return freshness_.label() == nullptr && now - facts.made < kUnjournaledAnalysisAge;
+}
+
+void Core::ready(Call& call, spi::Connection* connection) {
+  if (!call.statement) call.statement = remember(call.asker, call.sql);
+  if (!call.has_facts() || !facts_hold(call.facts(), call.now)) {
+    if (connection != nullptr) {
+      call.statement = call.asker.memo->attach(*call.statement, analyze(call, *connection));
+    } else {
+      // An analysis only reads the catalog, so any connection will do.
+      call.statement = call.asker.memo->attach(
+          *call.statement,
+          on_lease(call, spi::Access::kRead, Retry::kOnce,
+                   [&](spi::Connection& leased) { return analyze(call, leased); }));
+    }
+  }
+  decide(call);
+}
+
+void Core::ready_alone(Call& call, spi::Connection& connection) {
+  if (!call.statement) call.statement = remember(call.asker, call.sql);
+  if (!call.has_facts()) {
+    call.statement =
+        std::make_shared<const Statement>(call.statement->texts(), analyze(call, connection));
+  }
+  decide(call);
+}
+
+std::shared_ptr<const Facts> Core::analyze(const Call& call, spi::Connection& connection) {
+  auto facts = std::make_shared<Facts>();
+  facts->made = call.now;
+  facts->rules_version = rules_.version();
+  facts->label = freshness_.label();  // before the catalog is read, as for any read
+  facts->analysis = connection.analyze(call.sql, call.deadline);
+  for (const std::string& id : facts->analysis.dependencies)
+    facts->cells.push_back(freshness_.cells().relation(id));
+  const Asker nobody{};
+  facts->unresolved =
+      policy_below({nobody, nullptr, call.params, call.sql, call.statement}, facts->analysis);
+  facts->ruling = Ruling::of(resolve(facts->unresolved));
+  return facts;
+}
+
+Policy Core::policy_below(const Call& call, const spi::Analysis& analysis) const {
+  const Hint& hint = call.statement->hint();
+  RuleSubject subject;
+  subject.sql = call.statement->normalized();
+  subject.name = call.declared != nullptr && !call.declared->name().empty() ? call.declared->name()
+                                                                            : hint.name;
+  subject.tags = hint.policy.tags;
+  const auto add = [&](const std::vector<std::string>& tags) {
+    subject.tags.insert(subject.tags.end(), tags.begin(), tags.end());
+  };
+  add(call.asker.policy.tags);
+  if (call.declared != nullptr) add(call.declared->policy().tags);
+  for (const spi::RelationUse& relation : analysis.relations)
+    subject.tables.push_back(relation.name);
+  return overlay(overlay(hint.policy, rules_.policy_for(subject)), options_.policy);
+}
+
+void Core::decide(Call& call) const {
+  const Facts& facts = call.facts();
+  const bool named = !call.asker.policy.tags.empty() ||
+                     (call.declared != nullptr &&
+                      (!call.declared->name().empty() || !call.declared->policy().tags.empty()));
+  if (named && rules_.size() != 0) {
+    call.own_rules = policy_below(call, facts.analysis);
+    call.ruling = Ruling::of(resolve(*call.own_rules));
+  } else {
+    call.own_rules.reset();
+    call.ruling = facts.ruling;
+  }
+  if (call.declared != nullptr) call.ruling.override_with(call.declared->policy());
+  call.ruling.override_with(call.asker.policy);
+  call.deadline = deadline_after(call.now, call.ruling.timeout);
+  call.decision = detail::decide(
+      facts.analysis, {call.ruling, call.asker.session.declared(), call.declares_reads()});
+}
+
+EffectivePolicy Core::full_policy(const Call& call) const {
+  Policy policy = call.asker.policy;
+  if (call.declared != nullptr) policy = overlay(std::move(policy), call.declared->policy());
+  return resolve(overlay(std::move(policy), call.below()));
+}
+
+void Core::refuse_session_changes(const Call& call) const {
+  const spi::Analysis& analysis = call.facts().analysis;
+  if (analysis.kind == spi::StatementKind::kSessionChange ||
+      analysis.kind == spi::StatementKind::kTransactionControl) {
+    throw Error(ErrorCode::kRefused, analysis.refusal.empty()
+                                         ? std::string{"this statement would change the session "
+                                                       "of a pooled connection: declare it with "
+                                                       "with_session, or use Database::begin"}
+                                         : analysis.refusal);
+  }
+}
+
+// --- Writes, invalidations, tokens
+// --------------------------------------------------------------------------------
+
+std::uint64_t Core::execute(const Asker& asker, std::string_view sql, const Params& params) {
+  check_usable();
+  Call call = this->call(asker, sql, nullptr, params);
+  try {
+    ready(call, nullptr);
+    refuse_session_changes(call);
+    Lease lease = this->lease(asker, spi::Access::kWrite, call.deadline);
+    counters_.writes.add();
+    // Also when it fails: the connection may be lost after the server committed.
+    const Wrote wrote{puller_};
+    return lease->run({sql, &params, true, call.deadline}).affected;
+  } catch (const Error&) {
+    note_error();
+    throw;
+  }
+}
+
+void Core::invalidate(const Asker& asker, spi::InvalidationKind kind, std::string_view target) {
+  check_usable();
+  constexpr std::size_t kLongest = 200;
+  if (target.empty() || target.size() > kLongest) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("invalidate: the target has {} bytes; it must have 1 to {}",
+                            target.size(), kLongest));
+  }
+  const spi::Deadline deadline = deadline_after(clock_.now(), asker.policy.timeout);
+  Lease lease = this->lease(asker, spi::Access::kWrite, deadline);
+  const Wrote wrote{puller_};
+  lease->invalidate(kind, target, deadline);
+}
+
+void Core::clear() {
+  check_usable();
+  freshness_.void_all();
+  memory_.clear();
+}
+
+Token Core::token(const Asker& asker) {
+  check_usable();
+  const spi::Deadline deadline = deadline_after(clock_.now(), asker.policy.timeout);
+  Lease lease = this->lease(asker, spi::Access::kRead, deadline);
+  return Token{lease->current_snapshot(deadline), lease->info().incarnation};
+}
+
+void Core::observe(const Token& token) {
+  check_usable();
+  puller_.require(token);
+  puller_.require_after_now();  // flights under way may not have seen it
+}
+
+// --- Seeing
+// -------------------------------------------------------------------------------------------------------
+
+Explanation Core::explain(const Asker& asker, std::string_view sql) {
+  check_usable();
+  const Params none{};
+  Call call = this->call(asker, sql, nullptr, none);
+  ready(call, nullptr);
+  const spi::Analysis& analysis = call.facts().analysis;
+  Explanation explanation;
+  explanation.normalized = call.statement->normalized();
+  explanation.cacheable = call.decision.keep;
+  explanation.reasons = analysis.reasons;
+  if (!call.decision.keep && call.decision.code != ReasonCode::kNotCacheable &&
+      call.decision.code != ReasonCode::kWrite) {
+    explanation.reasons.push_back(call.decision.reason);
+  }
+  if (!analysis.refusal.empty()) explanation.reasons.push_back(analysis.refusal);
+  if (const std::string failure = puller_.last_failure(); !failure.empty()) {
+    explanation.reasons.push_back(fmt::format("the journal cannot be read: {}", failure));
+  }
+  for (const spi::RelationUse& relation : analysis.relations) {
+    explanation.relations.push_back({relation.name, relation.tracked});
+  }
+  const EffectivePolicy policy = full_policy(call);
+  explanation.policy = {policy.mode,    policy.ttl,  policy.max_staleness, policy.stale_if_error,
+                        policy.timeout, policy.tags, policy.depends_on};
+  explanation.hint_problems = call.statement->hint().problems;
+  return explanation;
+}
+
+Metrics Core::metrics() const {
+  Metrics metrics;
+  counters_.read_into(metrics);
+  const MemoryStats memory = memory_.stats();
+  metrics.entries = memory.entries;
+  metrics.memory_bytes = memory.bytes.value;
+  metrics.memory_capacity_bytes = memory_.capacity().value;
+  metrics.evicted_total = memory.evicted_for_room + memory.evicted_dead;
+  metrics.statements = contexts_.statements();
+  const PoolStats pool = pool_.stats();
+  metrics.connections_open = pool.open;
+  metrics.connections_leased = pool.leased;
+  metrics.connections_waiting = pool.waiting;
+  metrics.listening = background_ && background_->listening();
+  metrics.leading = background_ && background_->leading();
+  return metrics;
+}
+
+void Core::note_miss(const Call& call, const Miss& miss) {
+  counters_.misses[static_cast<std::size_t>(miss.code)].add();
+  if (events_.miss.listened()) {
+    events_.miss.emit({call.statement ? std::string_view{call.statement->normalized()} : call.sql,
+                       miss.code, miss.reason});
+  }
+}
+
+void Core::pulled(const Puller::Attempt& attempt) {
+  if (!attempt.failure.empty()) {
+    counters_.pull_failures.add();
+    if (!journal_failing_.exchange(true)) events_.degraded.emit({"journal", attempt.failure});
+    return;
+  }
+  counters_.pulls.add();
+  counters_.pull.record(attempt.took);
+  counters_.changes.add(attempt.pull.changes.size());
+  if (journal_failing_.exchange(false)) events_.degraded.emit({"journal", ""});
+  if (!attempt.applied.reset.empty()) {
+    counters_.resets.add();
+    events_.invalidated.emit({InvalidationEvent::Kind::kReset, attempt.applied.reset});
+  }
+  if (!events_.invalidated.listened()) return;
+  for (const spi::Change& change : attempt.pull.changes) {
+    events_.invalidated.emit({static_cast<InvalidationEvent::Kind>(change.kind), change.target});
+  }
+}
+
+static_assert(static_cast<int>(InvalidationEvent::Kind::kRelation) ==
+                  static_cast<int>(spi::ChangeKind::kRelation) &&
+              static_cast<int>(InvalidationEvent::Kind::kTag) ==
+                  static_cast<int>(spi::ChangeKind::kTag) &&
+              static_cast<int>(InvalidationEvent::Kind::kTagPattern) ==
+                  static_cast<int>(spi::ChangeKind::kTagPattern) &&
+              static_cast<int>(InvalidationEvent::Kind::kEverything) ==
+                  static_cast<int>(spi::ChangeKind::kEverything));
+
+void Core::tick() {
+  const TimePoint now = clock_.now();
+  const auto bound = options_.policy.max_staleness.value_or(EffectivePolicy::kDefaultStaleness);
+  const Freshness::Pulled pulled = freshness_.pulled();
+  const Duration since = pulled.number == 0 ? Duration::max() / 2 : now - pulled.started;
+  if (pull_is_due({bound, since, asked_.load(std::memory_order_relaxed)})) {
+    asked_.store(false, std::memory_order_relaxed);
+    (void)puller_.ensure({now, 0}, spi::Deadline{now + options_.pull_timeout});
+  }
+  if (const std::string failure = pool_.tick(now); !failure.empty())
+    events_.degraded.emit({"pool", failure});
+  if (const std::string problem = rules_.tick(now); !problem.empty())
+    events_.refused.emit({"", problem});
+}
+
+}  // namespace weir::detail

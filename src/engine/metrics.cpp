@@ -1,0 +1,92 @@
+#include "weir/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string_view>
+
+namespace weir {
+namespace {
+
+/// Writes one metric family after another in Prometheus' text format.
+class Exposition {
+ public:
+  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
+    head(name, help, "counter");
+    fmt::format_to(std::back_inserter(text_), "weir_{} {}\n", name, value);
+  }
+  void gauge(std::string_view name, std::string_view help, std::uint64_t value) {
+    head(name, help, "gauge");
+    fmt::format_to(std::back_inserter(text_), "weir_{} {}\n", name, value);
+  }
+  void counters(std::string_view name, std::string_view help, std::string_view label,
+                const std::map<std::string, std::uint64_t>& values) {
+    head(name, help, "counter");
+    for (const auto& [key, value] : values) {
+      fmt::format_to(std::back_inserter(text_), "weir_{}{{{}=\"{}\"}} {}\n", name, label, key,
+                     value);
+    }
+  }
+  void histogram(std::string_view name, std::string_view help, const Histogram& histogram) {
+    head(name, help, "histogram");
+    std::uint64_t up_to = 0;
+    for (std::size_t i = 0; i < Histogram::kBounds.size(); ++i) {
+      up_to += histogram.counts[i];
+      fmt::format_to(std::back_inserter(text_), "weir_{}_bucket{{le=\"{}\"}} {}\n", name,
+                     Histogram::kBounds[i], up_to);
+    }
+    fmt::format_to(std::back_inserter(text_),
+                   "weir_{0}_bucket{{le=\"+Inf\"}} {1}\nweir_{0}_sum {2}\nweir_{0}_count {1}\n",
+                   name, histogram.count, histogram.sum_seconds);
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  void head(std::string_view name, std::string_view help, std::string_view type) {
+    fmt::format_to(std::back_inserter(text_), "# HELP weir_{0} {1}\n# TYPE weir_{0} {2}\n", name,
+                   help, type);
+  }
+  std::string text_;
+};
+
+}  // namespace
+
+std::string Metrics::to_prometheus() const {
+  Exposition out;
+  out.counter("hits_total", "Queries answered from the cache.", hits_total);
+  out.counter("coalesced_total", "Queries answered by another caller's query under way.",
+              coalesced_total);
+  out.counters("misses_total", "Queries answered by the database, by reason.", "reason",
+               misses_total);
+  out.counter("stored_total", "Results put into the cache.", stored_total);
+  out.counter("store_refused_total", "Results not put into the cache though cacheable.",
+              store_refused_total);
+  out.counter("evicted_total", "Entries evicted to make room.", evicted_total);
+  out.counter("writes_total", "Statements run that write or may write.", writes_total);
+  out.counter("transactions_total", "Transactions begun.", transactions_total);
+  out.counter("transaction_retries_total",
+              "Transactions tried again after a serialization failure or deadlock.",
+              transaction_retries_total);
+  out.counter("pulls_total", "Looks at the journal that succeeded.", pulls_total);
+  out.counter("pull_failures_total", "Looks at the journal that failed.", pull_failures_total);
+  out.counter("changes_total", "Changes learned from the journal.", changes_total);
+  out.counter("resets_total", "Times everything cached was voided at once.", resets_total);
+  out.counter("wake_ups_total", "Wake-ups received.", wake_ups_total);
+  out.counter("errors_total", "Queries and writes that ended in an error.", errors_total);
+  out.counter("hint_errors_total", "Statements with a malformed hint.", hint_errors_total);
+  out.counter("stale_on_error_total", "Answers served under stale_if_error.", stale_on_error_total);
+  out.gauge("entries", "Entries in memory.", entries);
+  out.gauge("memory_bytes", "Bytes the memory tier takes, overhead included.", memory_bytes);
+  out.gauge("memory_capacity_bytes", "Bytes the memory tier may take.", memory_capacity_bytes);
+  out.gauge("statements", "Remembered statement texts.", statements);
+  out.gauge("connections_open", "Connections open.", connections_open);
+  out.gauge("connections_leased", "Connections in use.", connections_leased);
+  out.gauge("connections_waiting", "Callers waiting for a connection.", connections_waiting);
+  out.gauge("listening", "1 when wake-ups are proven to arrive.", listening ? 1 : 0);
+  out.gauge("leading", "1 when this process is the elected listener.", leading ? 1 : 0);
+  out.histogram("database_seconds", "Time the database took per query.", database_seconds);
+  out.histogram("pull_seconds", "Time a look at the journal took.", pull_seconds);
+  return out.take();
+}
+
+}  // namespace weir

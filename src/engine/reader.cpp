@@ -1,0 +1,333 @@
+// How a query is answered: Core's reading half.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/hash.hpp"
+#include "src/cache/ttl.hpp"
+#include "src/engine/core.hpp"
+#include "weir/error.hpp"
+
+namespace weir::detail {
+namespace {
+
+/// The rows are there already: an error now only keeps them out of the cache.
+std::string doubt_after(spi::Connection& connection, spi::Deadline deadline) {
+  try {
+    return connection.session_doubt(deadline);
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+Result Core::query(const Asker& asker, std::string_view sql, const Query* declared,
+                   const Params& params) {
+  check_usable();
+  if (!asked_.load(std::memory_order_relaxed)) asked_.store(true, std::memory_order_relaxed);
+  Call call = this->call(asker, sql, declared, params);
+  try {
+    return answer(call);
+  } catch (const Error&) {
+    note_error();
+    throw;
+  }
+}
+
+Result Core::answer(Call& call) {
+  ready(call, nullptr);
+  refuse_session_changes(call);
+  Miss miss{call.decision.code, call.decision.reason};
+  KeyBuilder builder;
+  Key key;
+  if (call.decision.keep) {
+    key = key_of(call, builder);
+    if (auto result = from_memory(call, key, miss)) return *std::move(result);
+    // What is read now should be labelled as having seen this process's writes, or the next lookup
+    // finds it stale; and what that pull brings may be DDL.
+    if (const PullNeed need = need_of(call); !puller_.satisfied(need))
+      (void)puller_.ensure(need, call.deadline);
+    ready(call, nullptr);
+    if (!call.decision.keep) miss = {call.decision.code, call.decision.reason};
+  }
+  if (!call.decision.share) return from_database(call, std::move(miss));
+  key = key_of(call, builder);
+  return from_flight(call, key, std::move(miss));
+}
+
+Key Core::key_of(const Call& call, KeyBuilder& builder) {
+  std::uint64_t context = call.asker.context;
+  if (call.declares_reads())
+    context = contexts_.number(call.asker.session, full_policy(call).depends_on);
+  const KeyBuilder::BuiltKey built = builder.build(call.statement->id(), context, call.params);
+  return {built.hash, built.bytes};
+}
+
+PullNeed Core::need_of(const Call& call) const noexcept {
+  return {call.now - call.ruling.max_staleness, puller_.required()};
+}
+
+// --- From memory
+// --------------------------------------------------------------------------------------------------
+
+std::optional<Result> Core::from_memory(const Call& call, const Key& key, Miss& miss) {
+  const EntryRef entry = memory_.find(key);
+  if (!entry) {
+    miss = {ReasonCode::kAbsent, "not in the cache"};
+    return std::nullopt;
+  }
+  if (expired({call.now, entry->read_started(), entry->expires(), call.ruling.ttl})) {
+    miss = {ReasonCode::kExpired, "expired: its ttl has passed"};
+    return std::nullopt;
+  }
+  const Dependencies dependencies = entry->dependencies();
+  if (call.tagged()) {
+    // An entry without this caller's tags would not hear of their invalidation.
+    const std::vector<std::string> tags = full_policy(call).tags;
+    const auto has = [&](const std::string& tag) {
+      return std::find(dependencies.tags.begin(), dependencies.tags.end(), tag) !=
+             dependencies.tags.end();
+    };
+    if (!std::all_of(tags.begin(), tags.end(), has)) {
+      miss = {ReasonCode::kAbsent, "not in the cache under these tags"};
+      return std::nullopt;
+    }
+  }
+  // What only its TTL bounds needs no journal.
+  const bool by_ttl_alone =
+      !call.decision.proven && dependencies.cells.empty() && dependencies.tags.empty();
+  if (!by_ttl_alone) {
+    const PullNeed need = need_of(call);
+    if (!puller_.satisfied(need) && puller_.ensure(need, call.deadline) != PullOutcome::kDone) {
+      if (served_on_error(call, *entry)) {
+        counters_.stale_on_error.add();
+        return from_entry(call, *entry);
+      }
+      miss = {ReasonCode::kNotValidated, fmt::format("not validated: {}", puller_.last_failure())};
+      return std::nullopt;
+    }
+  }
+  switch (freshness_.judge(*entry->label(), dependencies)) {
+    case Verdict::kFresh:
+      return from_entry(call, *entry);
+    case Verdict::kChanged:
+      miss = {ReasonCode::kStale, what_changed(call, *entry->label())};
+      return std::nullopt;
+    case Verdict::kVoid:
+      miss = {ReasonCode::kReset, "everything cached before was voided"};
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Result Core::from_entry(const Call& call, const Entry& entry) {
+  counters_.hits.add();
+  if (events_.hit.listened()) {
+    events_.hit.emit(
+        {call.statement->normalized(), Source::kMemory, call.now - entry.read_started()});
+  }
+  return Result{entry.rows(),
+                {Source::kMemory, ReasonCode::kHit, {}, entry.read_started(), call.now}};
+}
+
+bool Core::served_on_error(const Call& call, const Entry& entry) const {
+  const Freshness::Pulled pulled = freshness_.pulled();
+  return call.ruling.stale_if_error && pulled.number >= puller_.required() && pulled.number != 0 &&
+         call.now - pulled.started <= *call.ruling.stale_if_error &&
+         freshness_.judge(*entry.label(), entry.dependencies()) == Verdict::kFresh;
+}
+
+std::string Core::what_changed(const Call& call, const Label& label) const {
+  const Facts& facts = call.facts();
+  for (std::size_t i = 0; i < facts.cells.size(); ++i) {
+    if (facts.cells[i]->seen_by(label.snapshot)) continue;
+    const std::string& id = facts.analysis.dependencies[i];
+    for (const spi::RelationUse& relation : facts.analysis.relations) {
+      if (relation.id == id) return fmt::format("stale: {} changed", relation.name);
+    }
+    return "stale: a partition or a child of a table it reads changed";
+  }
+  return "stale: the schema, a tag or a declared table changed";
+}
+
+// --- From the database
+// --------------------------------------------------------------------------------------------
+
+Result Core::from_flight(Call& call, const Key& key, Miss miss) {
+  for (;;) {
+    const PullNeed need = need_of(call);
+    FlightTicket ticket =
+        flights_.join_or_lead(key, {need.not_before, need.at_least}, call.deadline);
+    switch (ticket.outcome) {
+      case FlightOutcome::kLead:
+        return lead(call, key, std::move(miss), std::move(ticket.lead));
+      case FlightOutcome::kFull:
+        return from_database(call, std::move(miss));
+      case FlightOutcome::kTimedOut:
+        throw Error(ErrorCode::kTimeout,
+                    "query: the limit passed while another caller was asking the database the same",
+                    {.backend = std::string{driver_->backend()}, .retryable = true});
+      case FlightOutcome::kShared:
+        counters_.coalesced.add();
+        if (events_.hit.listened()) {
+          events_.hit.emit({call.statement->normalized(), Source::kCoalesced,
+                            clock_.now() - ticket.result->read_started});
+        }
+        return Result{ticket.result->rows,
+                      {Source::kCoalesced, miss.code, std::move(miss.reason),
+                       ticket.result->read_started, clock_.now()}};
+    }
+  }
+}
+
+Result Core::lead(Call& call, const Key& key, Miss miss, FlightLead lead) {
+  ReadOutcome outcome;
+  try {
+    outcome = read(call);
+  } catch (const Error& error) {
+    // This caller's own limit says nothing to those who have more time: one of them leads on.
+    const bool own_limit = error.code() == ErrorCode::kTimeout && call.ruling.timeout;
+    if (!own_limit) lead.fail(std::current_exception());
+    throw;
+  }
+  auto landed = std::make_shared<FlightResult>();
+  landed->rows = outcome.rows;
+  landed->label = outcome.label;
+  landed->read_started = outcome.started;
+  landed->cost = outcome.took;
+  if (call.decision.keep) {
+    if (outcome.label) store(call, key, outcome);
+    if (!outcome.refused.reason.empty()) {
+      counters_.store_refused.add();
+      events_.refused.emit({call.statement->normalized(), outcome.refused.reason});
+      miss = std::move(outcome.refused);
+    }
+  }
+  lead.finish(std::move(landed));  // after the store: whoever comes next finds the entry
+  note_miss(call, miss);
+  return Result{
+      std::move(outcome.rows),
+      {Source::kDatabase, miss.code, std::move(miss.reason), outcome.started, outcome.started}};
+}
+
+Result Core::from_database(Call& call, Miss miss) {
+  note_miss(call, miss);
+  ReadOutcome outcome = read(call);
+  return Result{
+      std::move(outcome.rows),
+      {Source::kDatabase, miss.code, std::move(miss.reason), outcome.started, outcome.started}};
+}
+
+Core::ReadOutcome Core::read(Call& call) {
+  const bool writes = call.facts().analysis.kind != spi::StatementKind::kRead;
+  const spi::Access access = writes ? spi::Access::kWrite : spi::Access::kRead;
+  std::optional<Wrote> wrote;
+  if (writes || call.facts().analysis.may_change_session) {
+    counters_.writes.add();
+    wrote.emplace(puller_);
+  }
+  return on_lease(call, access, writes ? Retry::kNever : Retry::kOnce,
+                  [&](spi::Connection& connection) { return read_on(call, connection); });
+}
+
+Core::ReadOutcome Core::read_on(const Call& call, spi::Connection& connection) {
+  ReadOutcome outcome;
+  if (call.decision.keep) label_read(call, connection, outcome);
+  outcome.started = clock_.now();
+  outcome.rows = connection.run({call.sql, &call.params, true, call.deadline}).rows;
+  outcome.took = clock_.now() - outcome.started;
+  counters_.database.record(outcome.took);
+  if (outcome.label) {
+    if (const std::string doubt = doubt_after(connection, call.deadline); !doubt.empty()) {
+      outcome.label.reset();
+      outcome.refused = {ReasonCode::kSession, fmt::format("not stored: {}", doubt)};
+    }
+  }
+  return outcome;
+}
+
+void Core::label_read(const Call& call, spi::Connection& connection, ReadOutcome& outcome) {
+  const auto refuse = [&](ReasonCode code, std::string reason) {
+    outcome.refused = {code, std::move(reason)};
+  };
+  const Facts& facts = call.facts();
+  const EffectivePolicy policy = full_policy(call);
+  const LabelRef before =
+      freshness_.label();  // what is found out below is true as of this one at least
+  // Cells first, then the label: a cell asked for before a label is taken misses nothing.
+  outcome.cells = facts.cells;
+  for (const std::string& table : policy.depends_on) {
+    const spi::Analysis reads =
+        connection.analyze(fmt::format("SELECT 1 FROM {}", table), call.deadline);
+    if (reads.kind != spi::StatementKind::kRead || reads.relations.size() != 1 ||
+        !reads.relations.front().tracked) {
+      return refuse(
+          ReasonCode::kNotCacheable,
+          fmt::format("not cacheable: depends_on names {}, which is no tracked table", table));
+    }
+    for (const std::string& id : reads.dependencies)
+      outcome.cells.push_back(freshness_.cells().relation(id));
+  }
+  outcome.tags = policy.tags;
+  for (const std::string& tag : outcome.tags) outcome.cells.push_back(freshness_.cells().tag(tag));
+
+  if (connection.info().standby)
+    return refuse(ReasonCode::kStandby, "not stored: the connection leads to a standby");
+  LabelRef label = freshness_.label();
+  if (label == nullptr) {
+    if (call.decision.proven || !outcome.cells.empty()) {
+      return refuse(ReasonCode::kNotValidated,
+                    fmt::format("not validated: {}", puller_.last_failure()));
+    }
+    // No journal: bounded by its TTL alone, and void when a journal appears.
+    auto unjournaled = std::make_shared<Label>();
+    unjournaled->generation = freshness_.generation();
+    outcome.label = std::move(unjournaled);
+    return;
+  }
+  if (label->incarnation != connection.info().incarnation) {
+    return refuse(ReasonCode::kReset,
+                  "not stored: the connection leads to another incarnation of the server");
+  }
+  const auto holds = [&](const LabelRef& known) {
+    return known != nullptr && freshness_.judge_analysis(*known) == Verdict::kFresh;
+  };
+  if (!holds(facts.label) || !holds(before)) {
+    return refuse(ReasonCode::kStale, "not stored: the schema changed meanwhile");
+  }
+  outcome.label = std::move(label);
+}
+
+void Core::store(const Call& call, const Key& key, ReadOutcome& outcome) {
+  EntryDraft draft;
+  draft.rows = outcome.rows;
+  draft.label = outcome.label;
+  draft.dependencies = {outcome.cells, outcome.tags};
+  draft.read_started = outcome.started;
+  draft.cost = outcome.took;
+  if (call.ruling.ttl) {
+    // Any number that differs from entry to entry spreads them.
+    const auto seed = static_cast<std::uint64_t>(outcome.started.time_since_epoch().count());
+    draft.expires = outcome.started +
+                    jittered(*call.ruling.ttl, options_.memory.ttl_jitter, hash64(key.bytes, seed));
+  }
+  const PutReport report = memory_.put(key, std::move(draft));
+  if (report.evicted_entries != 0)
+    events_.evicted.emit({report.evicted_entries, report.evicted_bytes.value});
+  if (report.outcome == PutOutcome::kStored) {
+    counters_.stored.add();
+    events_.stored.emit({call.statement->normalized(), outcome.rows->size(), outcome.took});
+    return;
+  }
+  outcome.refused =
+      report.outcome == PutOutcome::kTooLarge
+          ? Miss{ReasonCode::kTooLarge,
+                 fmt::format("not stored: {} bytes, more than memory.max_entry, {}",
+                             outcome.rows->size(), options_.memory.max_entry.value)}
+          : Miss{ReasonCode::kAbsent,
+                 "not stored: what it would displace is worth more, or the tier is off"};
+}
+
+}  // namespace weir::detail

@@ -1,0 +1,173 @@
+#include "weir/transaction.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "src/engine/transaction_impl.hpp"
+#include "weir/error.hpp"
+
+namespace weir {
+
+using detail::Call;
+using detail::Core;
+
+Transaction::Impl::Impl(std::shared_ptr<Core> core, detail::Asker asker,
+                        const TransactionOptions& options)
+    : core_{std::move(core)}, asker_{std::move(asker)}, options_{options} {
+  core_->check_usable();
+  const spi::Access access =
+      options_.access == TransactionAccess::kReadWrite ? spi::Access::kWrite : spi::Access::kRead;
+  lease_ = core_->lease(asker_, access, deadline());
+  lease_->begin(options_.isolation, options_.access, deadline());
+  open_ = true;
+  core_->counters().transactions.add();
+}
+
+Transaction::Impl::~Impl() {
+  if (!open_) return;
+  try {
+    rollback();
+  } catch (const std::exception&) {  // the lease throws the connection away
+  }
+}
+
+spi::Connection& Transaction::Impl::connection() {
+  if (!open_) throw Error(ErrorCode::kUsage, "transaction: it has ended; begin another");
+  core_->check_usable();
+  return *lease_;
+}
+
+spi::Deadline Transaction::Impl::deadline() const {
+  return core_->deadline_after(core_->clock().now(), options_.timeout);
+}
+
+bool Transaction::Impl::has_own_snapshot() const {
+  return options_.isolation != Isolation::kReadCommitted || core_->driver().backend() == "sqlite";
+}
+
+void Transaction::Impl::prepare(Call& call) {
+  if (wrote_ || has_own_snapshot()) {
+    core_->ready_alone(call, connection());
+  } else {
+    core_->ready(call, &connection());
+  }
+  core_->refuse_session_changes(call);
+  const spi::Analysis& analysis = call.facts().analysis;
+  // What is not known to be a plain read may have written, in a function, a CTE or a trigger.
+  if (analysis.kind != spi::StatementKind::kRead || analysis.may_change_session) wrote_ = true;
+}
+
+spi::RunOutcome Transaction::Impl::run(std::string_view sql, const Params& params) {
+  try {
+    return connection().run({sql, &params, true, deadline()});
+  } catch (const Error&) {
+    core_->note_error();
+    throw;
+  }
+}
+
+Result Transaction::Impl::query(std::string_view sql, const Query* declared, const Params& params) {
+  spi::Connection& on = connection();
+  Call call = core_->call(asker_, sql, declared, params);
+  Core::Miss miss{ReasonCode::kTransaction, "inside a transaction that has written"};
+  if (on.state() == spi::TransactionState::kActive) {
+    prepare(call);
+    if (has_own_snapshot()) {
+      miss.reason = "inside a transaction with a snapshot of its own";
+    } else if (!wrote_) {
+      if (!call.decision.keep) {
+        miss = {call.decision.code, call.decision.reason};
+      } else {
+        detail::KeyBuilder builder;
+        if (auto result = core_->from_memory(call, core_->key_of(call, builder), miss))
+          return *std::move(result);
+      }
+    }
+  }
+  core_->note_miss(call, miss);
+  const TimePoint started = core_->clock().now();
+  spi::RunOutcome outcome = run(sql, params);
+  return Result{std::move(outcome.rows),
+                {Source::kDatabase, miss.code, std::move(miss.reason), started, started}};
+}
+
+std::uint64_t Transaction::Impl::execute(std::string_view sql, const Params& params) {
+  spi::Connection& on = connection();
+  if (on.state() == spi::TransactionState::kActive) {
+    Call call = core_->call(asker_, sql, nullptr, params);
+    prepare(call);
+  }
+  wrote_ = true;
+  core_->counters().writes.add();
+  return run(sql, params).affected;
+}
+
+void Transaction::Impl::savepoint(std::string_view name) {
+  connection().savepoint(name, deadline());
+}
+void Transaction::Impl::rollback_to(std::string_view name) {
+  connection().rollback_to(name, deadline());
+}
+void Transaction::Impl::release(std::string_view name) { connection().release(name, deadline()); }
+
+void Transaction::Impl::invalidate(spi::InvalidationKind kind, std::string_view target) {
+  wrote_ = true;
+  connection().invalidate(kind, target, deadline());
+}
+
+void Transaction::Impl::commit() {
+  spi::Connection& on = connection();
+  open_ = false;
+  try {
+    on.commit(deadline());
+  } catch (const Error&) {
+    // Whether it happened may be unknown: lookups pull before they answer, either way.
+    if (wrote_) core_->wrote();
+    core_->note_error();
+    lease_.give_back();
+    throw;
+  }
+  if (wrote_) core_->wrote();
+  lease_.give_back();
+}
+
+void Transaction::Impl::rollback() {
+  spi::Connection& on = connection();
+  open_ = false;
+  try {
+    on.rollback(deadline());
+  } catch (const Error&) {
+    lease_.give_back();
+    throw;
+  }
+  lease_.give_back();
+}
+
+Transaction::Transaction(std::unique_ptr<Impl> impl) noexcept : impl_{std::move(impl)} {}
+Transaction::Transaction(Transaction&&) noexcept = default;
+Transaction& Transaction::operator=(Transaction&&) noexcept = default;
+Transaction::~Transaction() = default;
+
+Result Transaction::query_params(std::string_view sql, const Params& params) {
+  return impl_->query(sql, nullptr, params);
+}
+std::uint64_t Transaction::execute_params(std::string_view sql, const Params& params) {
+  return impl_->execute(sql, params);
+}
+void Transaction::savepoint(std::string_view name) { impl_->savepoint(name); }
+void Transaction::rollback_to(std::string_view name) { impl_->rollback_to(name); }
+void Transaction::release(std::string_view name) { impl_->release(name); }
+void Transaction::invalidate_table(std::string_view table) {
+  impl_->invalidate(spi::InvalidationKind::kTable, table);
+}
+void Transaction::invalidate_tag(std::string_view tag) {
+  impl_->invalidate(spi::InvalidationKind::kTag, tag);
+}
+void Transaction::invalidate_tags_matching(std::string_view glob) {
+  impl_->invalidate(spi::InvalidationKind::kTagPattern, glob);
+}
+void Transaction::commit() { impl_->commit(); }
+void Transaction::rollback() { impl_->rollback(); }
+
+}  // namespace weir

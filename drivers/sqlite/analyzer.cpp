@@ -13,6 +13,7 @@
 #include "drivers/sqlite/functions.hpp"
 #include "drivers/sqlite/params.hpp"
 #include "drivers/sqlite/scan.hpp"
+#include "drivers/sqlite/tracking.hpp"
 #include "weir/error.hpp"
 
 namespace weir::sqlite {
@@ -253,7 +254,7 @@ void judge(Analysis& analysis, Catalog& catalog, sqlite3_stmt* statement,
   judge_relations(analysis, catalog, access, views);
   judge_functions(analysis, access, sql, views);
   for (const TableName& write : access.writes) {
-    if (write.table.starts_with("sqlite_")) continue;
+    if (write.table.starts_with("sqlite_") || is_weirs(write.table)) continue;
     const Relation relation = catalog.resolve(write);
     if (relation.nature != Nature::kNothing) {
       analysis.writes.push_back(

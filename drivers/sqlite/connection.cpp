@@ -282,8 +282,8 @@ void SqliteConnection::note_changes(const StatementAccess& access) {
   if (access.schema_change || access.vacuum) changes_.everything = true;
   temporary_objects_ = temporary_objects_ || access.temporary_schema_change;
   for (const TableName& table : access.writes) {
-    if (table.schema != "temp" && !table.table.starts_with("sqlite_"))
-      changes_.relations.insert(table.id());
+    const bool internal = table.table.starts_with("sqlite_") || is_weirs(table.table);
+    if (table.schema != "temp" && !internal) changes_.relations.insert(table.id());
   }
 }
 

@@ -29,6 +29,11 @@ std::string quoted(std::string_view text, char quote) {
 
 }  // namespace
 
+bool is_weirs(std::string_view table) noexcept {
+  return table == "weir_meta" || table == "weir_journal" || table == "weir_dirty" ||
+         table == "weir_invalidation";
+}
+
 std::string quote_name(std::string_view name) { return quoted(name, '"'); }
 std::string quote_text(std::string_view text) { return quoted(text, '\''); }
 
@@ -42,13 +47,16 @@ int installed_version(Handle& handle) {
       "SELECT CAST(value AS INTEGER) FROM main.weir_meta WHERE key = 'version'", kOperation));
 }
 
+// Not INSERT OR IGNORE: the conflict clause of the statement that fires a trigger replaces those
+// inside it, and an upsert or an INSERT OR ABORT of the application would fail on the second row.
 std::vector<TrackTrigger> track_triggers(std::string_view table) {
   std::vector<TrackTrigger> triggers;
   for (const std::string_view event : {"INSERT", "UPDATE", "DELETE"}) {
     TrackTrigger trigger{fmt::format("weir_{}_{}", event, table), {}};
     trigger.sql = fmt::format(
-        "CREATE TRIGGER {} AFTER {} ON {} BEGIN INSERT OR IGNORE INTO weir_dirty (name) "
-        "VALUES ({}); END",
+        "CREATE TRIGGER {0} AFTER {1} ON {2} WHEN NOT EXISTS (SELECT 1 FROM weir_dirty WHERE name "
+        "= {3}) BEGIN "
+        "INSERT INTO weir_dirty (name) VALUES ({3}); END",
         quote_name(trigger.name), event, quote_name(table), quote_text(table));
     triggers.push_back(std::move(trigger));
   }

@@ -31,6 +31,8 @@ struct TrackTrigger {
   std::string sql{};  ///< The CREATE TRIGGER, exactly as SQLite keeps it.
 };
 
+/// Whether a table of `main` is one of weir's own.
+[[nodiscard]] bool is_weirs(std::string_view table) noexcept;
 /// The version of weir's tables in the file; 0 when there are none.
 [[nodiscard]] int installed_version(Handle& handle);
 /// The application's tables in `main` by name, with their state. Views, SQLite's and weir's own

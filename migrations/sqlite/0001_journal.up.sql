@@ -13,8 +13,8 @@ CREATE TABLE weir_journal (
   generation INTEGER NOT NULL DEFAULT 1
 ) WITHOUT ROWID;
 
--- The tables written since their marks were last taken away. The row triggers do INSERT OR IGNORE here and nothing
--- else, so a bulk write leaves one row, whatever its size.
+-- The tables written since their marks were last taken away. The row triggers insert a row here unless there is one,
+-- and do nothing else, so a bulk write leaves one row, whatever its size.
 CREATE TABLE weir_dirty (
   name TEXT PRIMARY KEY NOT NULL
 ) WITHOUT ROWID;

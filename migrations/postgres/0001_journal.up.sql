@@ -226,7 +226,11 @@ DECLARE
   changed oid;
 BEGIN
   IF tg_event = 'sql_drop' THEN
-    IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE NOT d.is_temporary) THEN
+    -- What goes down with a temporary table or view is not always marked temporary itself.
+    IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+                   WHERE NOT d.is_temporary
+                     AND (d.original OR d.object_type NOT IN ('rule', 'trigger', 'policy', 'default value',
+                                                              'table constraint'))) THEN
       RETURN;
     END IF;
   ELSIF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()) THEN

@@ -1,0 +1,226 @@
+#include "drivers/postgres/admin.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "drivers/postgres/doctor.hpp"
+#include "drivers/postgres/migrations.hpp"
+#include "weir/error.hpp"
+
+namespace weir::postgres {
+
+namespace {
+
+int known_version() { return migrations().empty() ? 0 : migrations().back().number; }
+
+std::string title(const spi::Migration& migration) {
+  return fmt::format("{:04} {}", migration.number, migration.name);
+}
+
+/// The installed version; 0 when there is no schema weir. Errors: `kMigration` for somebody else's.
+int installed_version(pqxx::work& work) {
+  const pqxx::result found =
+      work.exec("SELECT to_regnamespace('weir') IS NOT NULL, to_regclass('weir.meta') IS NOT NULL");
+  if (!found[0][0].as<bool>()) return 0;
+  if (!found[0][1].as<bool>()) {
+    throw Error{
+        ErrorCode::kMigration,
+        "migrate: schema \"weir\" exists but is not weir's: it has no table weir.meta; rename "
+        "or drop it",
+        {.backend = "postgresql"}};
+  }
+  const pqxx::result version = work.exec("SELECT version FROM weir.meta");
+  if (version.empty()) {
+    throw Error{
+        ErrorCode::kMigration,
+        "migrate: table weir.meta is empty: run \"weir migrate down\", then \"weir migrate up\"",
+        {.backend = "postgresql"}};
+  }
+  return version[0][0].as<int>();
+}
+
+void refuse_newer(int installed) {
+  if (installed <= known_version()) return;
+  throw Error{
+      ErrorCode::kMigration,
+      fmt::format("migrate: weir's schema in the database has version {}, this library knows "
+                  "{}: use a newer weir",
+                  installed, known_version()),
+      {.backend = "postgresql"}};
+}
+
+/// Serialises migrations, also against `psql -1 -f`.
+void lock_migrations(pqxx::work& work) { work.exec("SELECT pg_advisory_xact_lock(2003134834, 1)"); }
+
+void report(std::vector<spi::AdminStep>& steps, spi::AdminStep step,
+            const spi::Admin::Progress& progress) {
+  if (progress) progress(step);
+  steps.push_back(std::move(step));
+}
+
+/// Every table a trigger could be put on.
+constexpr const char* kAllTables =
+    "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384 "
+    "AND n.nspname NOT IN ('weir', 'pg_catalog', 'information_schema', 'pg_toast') "
+    "ORDER BY n.nspname, c.relname";
+
+/// The full names of the tables meant, unqualified ones looked up along the role's search_path.
+std::vector<std::string> resolve(AdminSession& session, const std::vector<std::string>& tables) {
+  return session.transact("track", [&](pqxx::work& work) {
+    std::vector<std::string> names;
+    if (tables.empty()) {
+      for (const auto& row : work.exec(kAllTables)) names.push_back(row[0].as<std::string>());
+      return names;
+    }
+    work.exec("SET LOCAL search_path TO DEFAULT");
+    std::vector<std::string> oids;
+    for (const std::string& table : tables) {
+      const pqxx::result found = run(work, "SELECT to_regclass($1)::oid", table);
+      if (found[0][0].is_null()) {
+        throw Error{ErrorCode::kUndefinedObject,
+                    fmt::format("track: there is no table {}", table),
+                    {.backend = "postgresql"}};
+      }
+      oids.push_back(found[0][0].as<std::string>());
+    }
+    work.exec("SET LOCAL search_path = pg_catalog, pg_temp");
+    for (const std::string& oid : oids) {
+      names.push_back(run(work, "SELECT $1::oid::regclass", oid)[0][0].as<std::string>());
+    }
+    return names;
+  });
+}
+
+/// What `weir.track` or `weir.untrack` would answer, as far as that can be known without doing it.
+constexpr const char* kPreview =
+    "SELECT m, CASE WHEN EXISTS (SELECT FROM weir.tracked t WHERE t.relation = m) = $2 "
+    "THEN CASE WHEN $2 THEN 'already tracked' ELSE 'not tracked' END "
+    "ELSE CASE WHEN $2 THEN 'would be tracked' ELSE 'would be untracked' END END "
+    "FROM weir.family($1) m";
+
+}  // namespace
+
+Admin::Admin(const Options& options, const Clock& clock) : options_{options}, clock_{&clock} {}
+
+AdminSession& Admin::session() {
+  if (!session_ || !session_->open()) session_.emplace(options_);
+  return *session_;
+}
+
+spi::MigrationStatus Admin::status() {
+  return session().transact("status", [](pqxx::work& work) {
+    spi::MigrationStatus status;
+    status.installed = installed_version(work);
+    status.known = known_version();
+    for (const spi::Migration& migration : migrations()) {
+      (migration.number <= status.installed ? status.applied : status.pending)
+          .push_back(title(migration));
+    }
+    if (status.installed > 0 && status.installed <= status.known) {
+      const auto state = work.exec("SELECT weir.ddl_state()")[0][0].as<std::string>();
+      status.ddl_tracking = state.starts_with("event") ? "event triggers" : "fingerprint";
+    }
+    return status;
+  });
+}
+
+std::vector<spi::AdminStep> Admin::migrate_up(spi::DryRun dry_run, const Progress& progress) {
+  std::vector<spi::AdminStep> steps;
+  for (const spi::Migration& migration : migrations()) {
+    const bool applies = session().transact("migrate up", [&](pqxx::work& work) {
+      lock_migrations(work);
+      const int installed = installed_version(work);
+      refuse_newer(installed);
+      if (installed >= migration.number) return false;
+      if (dry_run == spi::DryRun::kNo) work.exec(std::string{migration.up_sql});
+      return true;
+    });
+    if (!applies) continue;
+    report(steps, {"schema weir", title(migration) + ": up", std::string{migration.up_sql}},
+           progress);
+  }
+  return steps;
+}
+
+std::vector<spi::AdminStep> Admin::migrate_down(spi::DryRun dry_run, const Progress& progress) {
+  std::vector<spi::AdminStep> steps;
+  const std::span<const spi::Migration> all = migrations();
+  for (auto migration = all.rbegin(); migration != all.rend(); ++migration) {
+    const bool applies = session().transact("migrate down", [&](pqxx::work& work) {
+      lock_migrations(work);
+      const int installed = installed_version(work);
+      refuse_newer(installed);
+      if (installed < migration->number) return false;
+      if (dry_run == spi::DryRun::kNo) work.exec(std::string{migration->down_sql});
+      return true;
+    });
+    if (!applies) continue;
+    report(steps, {"schema weir", title(*migration) + ": down", std::string{migration->down_sql}},
+           progress);
+  }
+  return steps;
+}
+
+std::vector<spi::AdminStep> Admin::track(const std::vector<std::string>& tables,
+                                         spi::DryRun dry_run, const Progress& progress) {
+  return change_tracking(Tracking::kOn, tables, dry_run, progress);
+}
+
+std::vector<spi::AdminStep> Admin::untrack(const std::vector<std::string>& tables,
+                                           spi::DryRun dry_run, const Progress& progress) {
+  return change_tracking(Tracking::kOff, tables, dry_run, progress);
+}
+
+std::vector<spi::AdminStep> Admin::change_tracking(Tracking wanted,
+                                                   const std::vector<std::string>& tables,
+                                                   spi::DryRun dry_run, const Progress& progress) {
+  const int installed = session().transact("track", installed_version);
+  if (installed != known_version()) {
+    refuse_newer(installed);
+    throw Error{ErrorCode::kMigration,
+                fmt::format("track: weir's schema has version {} here, {} is needed: run \"weir "
+                            "migrate up\"",
+                            installed, known_version()),
+                {.backend = "postgresql"}};
+  }
+  const bool on = wanted == Tracking::kOn;
+  const std::string call = on ? "weir.track" : "weir.untrack";
+  std::vector<spi::AdminStep> steps;
+  std::set<std::string> done;
+  for (const std::string& table : resolve(session(), tables)) {
+    if (done.contains(table)) continue;  // with its family
+    std::string sql;
+    try {
+      const auto rows = session().transact(on ? "track" : "untrack", [&](pqxx::work& work) {
+        sql = fmt::format("SELECT {}({})", call, work.quote(table));
+        return dry_run == spi::DryRun::kYes
+                   ? run(work, kPreview, table, on)
+                   : run(work, fmt::format("SELECT member, outcome FROM {}($1)", call), table);
+      });
+      for (const auto& row : rows) {
+        auto member = row[0].as<std::string>();
+        if (!done.insert(member).second) continue;
+        report(steps, {std::move(member), row[1].as<std::string>(), sql}, progress);
+      }
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kConnection) throw;
+      report(steps, {table, fmt::format("failed: {}", error.what()), sql}, progress);
+    }
+  }
+  return steps;
+}
+
+std::vector<spi::Finding> Admin::doctor(spi::Deadline deadline) {
+  return examine(options_, *clock_, deadline);
+}
+
+std::unique_ptr<spi::Admin> make_admin(const Options& options, const Clock& clock) {
+  return std::make_unique<Admin>(options, clock);
+}
+
+}  // namespace weir::postgres

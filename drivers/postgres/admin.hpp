@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/postgres/admin_session.hpp"
+#include "weir/clock.hpp"
+#include "weir/options.hpp"
+#include "weir/spi/admin.hpp"
+
+namespace weir::postgres {
+
+/// Migrations, tracking and doctor for PostgreSQL. Connects when first used.
+///
+/// Thread safety: distinct objects safe; shared object unsafe.
+class Admin final : public spi::Admin {
+ public:
+  /// Lifetime: the clock outlives it.
+  Admin(const Options& options, const Clock& clock);
+
+  [[nodiscard]] spi::MigrationStatus status() override;
+  std::vector<spi::AdminStep> migrate_up(spi::DryRun dry_run, const Progress& progress) override;
+  std::vector<spi::AdminStep> migrate_down(spi::DryRun dry_run, const Progress& progress) override;
+  std::vector<spi::AdminStep> track(const std::vector<std::string>& tables, spi::DryRun dry_run,
+                                    const Progress& progress) override;
+  std::vector<spi::AdminStep> untrack(const std::vector<std::string>& tables, spi::DryRun dry_run,
+                                      const Progress& progress) override;
+  [[nodiscard]] std::vector<spi::Finding> doctor(spi::Deadline deadline) override;
+
+ private:
+  enum class Tracking { kOn, kOff };
+
+  [[nodiscard]] AdminSession& session();
+  std::vector<spi::AdminStep> change_tracking(Tracking wanted,
+                                              const std::vector<std::string>& tables,
+                                              spi::DryRun dry_run, const Progress& progress);
+
+  Options options_;
+  const Clock* clock_;
+  std::optional<AdminSession> session_;
+};
+
+[[nodiscard]] std::unique_ptr<spi::Admin> make_admin(const Options& options, const Clock& clock);
+
+}  // namespace weir::postgres

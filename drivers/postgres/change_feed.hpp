@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "drivers/postgres/pq.hpp"
+#include "weir/error.hpp"
+#include "weir/options.hpp"
+#include "weir/spi/change_feed.hpp"
+
+namespace weir::postgres {
+
+/// PostgreSQL's journal, read through `weir.pull()` on a connection of its own.
+///
+/// A pull is one statement, so snapshot, incarnation, what was pruned and the journal rows are of
+/// one moment; it uses nothing of a session, so it works through a pooler in any mode. Rows are
+/// those with `xid >= xmax` of the last snapshot or among its in-progress ids, which is exact
+/// (no row missed, none twice). On a standby, whose snapshots do not list what is in progress, they
+/// are those from `xmin` on, and the feed leaves out what it has told already.
+/// A pull whose deadline passes closes the connection: it may be half open.
+/// Thread safety: one pull at a time.
+class ChangeFeed final : public spi::ChangeFeed {
+ public:
+  /// Lifetime: the clock outlives it.
+  ChangeFeed(Target target, const Clock& clock);
+
+  [[nodiscard]] spi::Pull pull(spi::Deadline deadline) override;
+
+ private:
+  using Told = std::tuple<spi::ChangeId, spi::ChangeKind, std::string>;
+
+  [[nodiscard]] spi::Pull try_pull(spi::Deadline deadline);
+  [[nodiscard]] spi::Pull read(spi::Deadline deadline);
+  [[nodiscard]] Rows ask(spi::Deadline deadline);
+  [[noreturn]] void explain_missing(const Error& error, spi::Deadline deadline);
+  [[nodiscard]] std::string why_reset(const Rows& rows) const;
+
+  Target target_;
+  const Clock* clock_;
+  std::optional<Pq> connection_;
+  std::optional<spi::Snapshot> seen_;  // of the last pull that returned
+  std::string incarnation_;
+  std::string ddl_state_;
+  std::set<Told> told_;  // standby: delivered rows not below seen_->xmin
+};
+
+[[nodiscard]] std::unique_ptr<spi::ChangeFeed> make_change_feed(const Options& options,
+                                                                const Clock& clock);
+
+/// Runs `weir.handshake()`: the server's incarnation, made anew after a crash, promotion or
+/// restore; empty on a standby that has not got one. Works under a read-only default and through
+/// poolers.
+[[nodiscard]] std::string handshake(Pq& connection, spi::Deadline deadline);
+
+}  // namespace weir::postgres

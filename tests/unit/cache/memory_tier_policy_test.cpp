@@ -143,8 +143,8 @@ std::string figures(Outcome outcome) {
   return std::to_string(outcome.misses) + " misses, " + std::to_string(outcome.cost) + " cost";
 }
 
-constexpr std::size_t kObjects = 20'000;
-constexpr std::size_t kRequests = 150'000;
+constexpr std::size_t kObjects = 10'000;
+constexpr std::size_t kRequests = 80'000;
 
 Traffic zipf(double skew) {
   Traffic traffic{std::vector<Object>(kObjects), {}};
@@ -169,12 +169,12 @@ Traffic zipf_with_scans() {
   return traffic;
 }
 
-/// Every 15,000 requests other objects are the popular ones.
+/// Every 8,000 requests other objects are the popular ones.
 Traffic drifting() {
   Traffic traffic{std::vector<Object>(kObjects), {}};
   Zipf draw{kObjects, 0.99, 4};
   for (std::size_t i = 0; i < kRequests; ++i) {
-    traffic.requests.push_back(static_cast<std::uint32_t>((draw() + i / 15'000 * 7919) % kObjects));
+    traffic.requests.push_back(static_cast<std::uint32_t>((draw() + i / 8'000 * 7919) % kObjects));
   }
   return traffic;
 }
@@ -252,13 +252,13 @@ TEST(UnequalCostTest, SavesFarMoreDatabaseTimeThanLruWithTheSameBytes) {
 // asked for again, and everybody wants cheap ones.
 TEST(AgingTest, WhatWasPreciousIsOvertakenOnceNobodyAsksForIt) {
   Traffic traffic;
-  constexpr std::size_t kPrecious = 5'000;
-  constexpr std::size_t kCheap = 2'000;
+  constexpr std::size_t kPrecious = 2'500;
+  constexpr std::size_t kCheap = 1'000;
   traffic.objects.assign(kPrecious, Object{300, std::chrono::seconds{1}});
   traffic.objects.insert(traffic.objects.end(), kCheap, Object{300, microseconds{100}});
-  const Bytes capacity{charge_of(Object{}) * 3'000};
+  const Bytes capacity{charge_of(Object{}) * 1'500};
   std::mt19937 random{9};
-  for (int i = 0; i < 60'000; ++i) {
+  for (int i = 0; i < 30'000; ++i) {
     traffic.requests.push_back(static_cast<std::uint32_t>(random() % kPrecious));
   }
   const auto popular = [&](int requests) {
@@ -266,9 +266,9 @@ TEST(AgingTest, WhatWasPreciousIsOvertakenOnceNobodyAsksForIt) {
       traffic.requests.push_back(static_cast<std::uint32_t>(kPrecious + random() % kCheap));
     }
   };
-  popular(150'000);
+  popular(75'000);
   const std::size_t measured_from = traffic.requests.size();
-  popular(20'000);
+  popular(10'000);
   EXPECT_LE(run_tier(traffic, capacity, measured_from).misses, 0.05);
 }
 

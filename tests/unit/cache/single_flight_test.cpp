@@ -25,6 +25,8 @@ using namespace std::chrono_literals;
 using test::key_of;
 
 constexpr spi::Deadline kFarOff{};
+// For calls that must not wait: one that does fails instead of hanging.
+constexpr spi::Deadline kNoWait{TimePoint{}};
 
 std::shared_ptr<const FlightResult> landed(std::size_t bytes = 1) {
   auto result = std::make_shared<FlightResult>();
@@ -56,7 +58,7 @@ class SingleFlightTest : public ::testing::Test {
 };
 
 TEST_F(SingleFlightTest, TheFirstLeadsAndTheOthersShareItsResult) {
-  FlightTicket first = flights.join_or_lead(key_of("k"), {}, kFarOff);
+  FlightTicket first = flights.join_or_lead(key_of("k"), {}, kNoWait);
   ASSERT_EQ(first.outcome, FlightOutcome::kLead);
   EXPECT_EQ(flights.flying(), 1U);
   auto second = join("k");
@@ -69,20 +71,20 @@ TEST_F(SingleFlightTest, TheFirstLeadsAndTheOthersShareItsResult) {
 }
 
 TEST_F(SingleFlightTest, NothingIsKeptAfterTheEnd) {
-  flights.join_or_lead(key_of("k"), {}, kFarOff).lead.finish(landed());
-  EXPECT_EQ(flights.join_or_lead(key_of("k"), {}, kFarOff).outcome, FlightOutcome::kLead);
+  flights.join_or_lead(key_of("k"), {}, kNoWait).lead.finish(landed());
+  EXPECT_EQ(flights.join_or_lead(key_of("k"), {}, kNoWait).outcome, FlightOutcome::kLead);
 }
 
 TEST_F(SingleFlightTest, KeysWithEqualHashesFlyApart) {
-  const FlightTicket a = flights.join_or_lead({7, "a"}, {}, kFarOff);
-  const FlightTicket b = flights.join_or_lead({7, "b"}, {}, kFarOff);
+  const FlightTicket a = flights.join_or_lead({7, "a"}, {}, kNoWait);
+  const FlightTicket b = flights.join_or_lead({7, "b"}, {}, kNoWait);
   EXPECT_EQ(a.outcome, FlightOutcome::kLead);
   EXPECT_EQ(b.outcome, FlightOutcome::kLead);
 }
 
 TEST_F(SingleFlightTest, AFlightThatBeganBeforeTheCallersWriteIsNotJoined) {
-  FlightTicket before = flights.join_or_lead(key_of("k"), {.epoch = 4}, kFarOff);
-  FlightTicket after = flights.join_or_lead(key_of("k"), {.epoch = 5}, kFarOff);
+  FlightTicket before = flights.join_or_lead(key_of("k"), {.epoch = 4}, kNoWait);
+  FlightTicket after = flights.join_or_lead(key_of("k"), {.epoch = 5}, kNoWait);
   ASSERT_EQ(after.outcome, FlightOutcome::kLead);
   EXPECT_EQ(after.lead.start().epoch, 5U);
 
@@ -96,8 +98,8 @@ TEST_F(SingleFlightTest, AFlightThatBeganBeforeTheCallersWriteIsNotJoined) {
 }
 
 TEST_F(SingleFlightTest, TheEndOfAReplacedFlightLeavesTheNewerOneToJoin) {
-  FlightTicket older = flights.join_or_lead(key_of("k"), {.epoch = 1}, kFarOff);
-  FlightTicket newer = flights.join_or_lead(key_of("k"), {.epoch = 2}, kFarOff);
+  FlightTicket older = flights.join_or_lead(key_of("k"), {.epoch = 1}, kNoWait);
+  FlightTicket newer = flights.join_or_lead(key_of("k"), {.epoch = 2}, kNoWait);
   older.lead.finish(landed());
   auto late = join("k", {.epoch = 2});
   newer.lead.finish(landed());
@@ -105,17 +107,17 @@ TEST_F(SingleFlightTest, TheEndOfAReplacedFlightLeavesTheNewerOneToJoin) {
 }
 
 TEST_F(SingleFlightTest, AFlightThatBeganTooEarlyIsNotJoined) {
-  const FlightTicket early = flights.join_or_lead(key_of("k"), {}, kFarOff);
+  const FlightTicket early = flights.join_or_lead(key_of("k"), {}, kNoWait);
   EXPECT_EQ(early.lead.start().at, clock.now());
   clock.advance(1s);
   const FlightNeeds needs{.not_before = clock.now()};
-  const FlightTicket late = flights.join_or_lead(key_of("k"), needs, kFarOff);
+  const FlightTicket late = flights.join_or_lead(key_of("k"), needs, kNoWait);
   EXPECT_EQ(late.outcome, FlightOutcome::kLead);
   EXPECT_EQ(late.lead.start().at, needs.not_before);
 }
 
 TEST_F(SingleFlightTest, AWaiterGivesUpAtItsOwnDeadlineAndTheFlightGoesOn) {
-  FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kFarOff);
+  FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kNoWait);
   auto patient = join("k");
   auto hurried = join("k", {}, spi::Deadline::after(clock, 5s));
   clock.advance(6s);
@@ -127,12 +129,11 @@ TEST_F(SingleFlightTest, AWaiterGivesUpAtItsOwnDeadlineAndTheFlightGoesOn) {
 
 TEST_F(SingleFlightTest, ACallerOutOfTimeMayStillLead) {
   // What is left of its time is for the database call to find out.
-  EXPECT_EQ(flights.join_or_lead(key_of("k"), {}, spi::Deadline{TimePoint{}}).outcome,
-            FlightOutcome::kLead);
+  EXPECT_EQ(flights.join_or_lead(key_of("k"), {}, kNoWait).outcome, FlightOutcome::kLead);
 }
 
 TEST_F(SingleFlightTest, AnErrorReachesEveryWaiterAndIsNotKept) {
-  FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kFarOff);
+  FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kNoWait);
   std::vector<std::future<FlightTicket>> waiters;
   for (int i = 0; i < 4; ++i) waiters.push_back(join("k"));
   leader.lead.fail(std::make_exception_ptr(
@@ -147,12 +148,12 @@ TEST_F(SingleFlightTest, AnErrorReachesEveryWaiterAndIsNotKept) {
       EXPECT_EQ(e.sqlstate(), "23505");
     }
   }
-  EXPECT_EQ(flights.join_or_lead(key_of("k"), {}, kFarOff).outcome, FlightOutcome::kLead);
+  EXPECT_EQ(flights.join_or_lead(key_of("k"), {}, kNoWait).outcome, FlightOutcome::kLead);
 }
 
 TEST_F(SingleFlightTest, ErrorsKeepTheirTypes) {
   const auto thrown_by_waiter = [&](const std::exception_ptr& error) {
-    FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kFarOff);
+    FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kNoWait);
     auto waiter = join("k");
     leader.lead.fail(error);
     return waiter;
@@ -172,7 +173,7 @@ TEST_F(SingleFlightTest, ErrorsKeepTheirTypes) {
 TEST_F(SingleFlightTest, ALeadLetGoOfHandsOverToAWaiter) {
   std::vector<std::future<FlightTicket>> waiters;
   {
-    const FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kFarOff);
+    const FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kNoWait);
     for (int i = 0; i < 3; ++i) waiters.push_back(join("k"));
   }
   // One of them leads now, and answers for the other two.
@@ -203,7 +204,7 @@ TEST_F(SingleFlightTest, ALeadLetGoOfHandsOverToAWaiter) {
 TEST_F(SingleFlightTest, AWaiterOutOfTimeDoesNotLeadInAnAbandonedFlightsPlace) {
   std::future<FlightTicket> waiter;
   {
-    const FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kFarOff);
+    const FlightTicket leader = flights.join_or_lead(key_of("k"), {}, kNoWait);
     waiter = join("k", {}, spi::Deadline::after(clock, 1s));
     clock.advance(2s);
   }
@@ -212,24 +213,24 @@ TEST_F(SingleFlightTest, AWaiterOutOfTimeDoesNotLeadInAnAbandonedFlightsPlace) {
 
 TEST_F(SingleFlightTest, FlightsBeyondTheBoundAreFlownAlone) {
   SingleFlight two{2, clock};
-  FlightTicket a = two.join_or_lead(key_of("a"), {}, kFarOff);
-  const FlightTicket b = two.join_or_lead(key_of("b"), {}, kFarOff);
-  EXPECT_EQ(two.join_or_lead(key_of("c"), {}, kFarOff).outcome, FlightOutcome::kFull);
-  EXPECT_EQ(two.join_or_lead(key_of("a"), {.epoch = 1}, kFarOff).outcome, FlightOutcome::kFull)
+  FlightTicket a = two.join_or_lead(key_of("a"), {}, kNoWait);
+  const FlightTicket b = two.join_or_lead(key_of("b"), {}, kNoWait);
+  EXPECT_EQ(two.join_or_lead(key_of("c"), {}, kNoWait).outcome, FlightOutcome::kFull);
+  EXPECT_EQ(two.join_or_lead(key_of("a"), {.epoch = 1}, kNoWait).outcome, FlightOutcome::kFull)
       << "a flight that replaces one flies beside it";
   a.lead.finish(landed());
-  EXPECT_EQ(two.join_or_lead(key_of("c"), {}, kFarOff).outcome, FlightOutcome::kLead);
+  EXPECT_EQ(two.join_or_lead(key_of("c"), {}, kNoWait).outcome, FlightOutcome::kLead);
 }
 
 TEST_F(SingleFlightTest, AMovedLeadStillLeadsAndAnOverwrittenOneIsLetGoOf) {
-  FlightTicket a = flights.join_or_lead(key_of("a"), {}, kFarOff);
-  FlightTicket b = flights.join_or_lead(key_of("b"), {}, kFarOff);
+  FlightTicket a = flights.join_or_lead(key_of("a"), {}, kNoWait);
+  FlightTicket b = flights.join_or_lead(key_of("b"), {}, kNoWait);
   FlightLead lead = std::move(a.lead);
   EXPECT_FALSE(a.lead);  // NOLINT(bugprone-use-after-move): that it is empty is the point
   EXPECT_EQ(flights.flying(), 2U);
   lead = std::move(b.lead);
   EXPECT_EQ(flights.flying(), 1U);
-  EXPECT_EQ(flights.join_or_lead(key_of("a"), {}, kFarOff).outcome, FlightOutcome::kLead);
+  EXPECT_EQ(flights.join_or_lead(key_of("a"), {}, kNoWait).outcome, FlightOutcome::kLead);
   lead.finish(landed());
   EXPECT_EQ(flights.flying(), 0U);
 }

@@ -2,6 +2,7 @@
 
 #include <pg_query.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -111,10 +112,35 @@ Token::Kind kind_of(std::string_view text, bool keyword) noexcept {
   return Token::Kind::kIdentifier;
 }
 
+/// Whether the scanner would take too long: it looks at a run of operator characters again from
+/// each of them, in comments and constants too.
+bool has_long_operators(std::string_view sql) noexcept {
+  constexpr std::string_view kOperator = "~!@#^&|`?+-*/%<>=";
+  constexpr std::size_t kMaxSteps = 4'000'000;
+  std::size_t steps = 0;
+  std::size_t run = 0;
+  for (const char c : sql) {
+    run = kOperator.find(c) == std::string_view::npos ? 0 : run + 1;
+    steps += run;
+    if (steps > kMaxSteps) return true;
+  }
+  return false;
+}
+
+/// The end of a `U&` token at `start`, where libpg_query 15 says it is empty or one character long:
+/// all up to the next token.
+std::size_t end_of_unicode(std::string_view sql, std::size_t start, std::size_t next) noexcept {
+  const std::string_view token = sql.substr(start, next - start);
+  if (token.size() < 4 || (token[0] != 'U' && token[0] != 'u') || token[1] != '&') return 0;
+  std::size_t size = token.size();
+  while (is_space(token[size - 1])) --size;
+  return size > 3 && token[size - 1] == token[2] ? start + size : 0;
+}
+
 }  // namespace
 
 std::optional<std::vector<Token>> tokenize(std::string_view sql) {
-  if (sql.find('\0') != std::string_view::npos) return std::nullopt;
+  if (sql.find('\0') != std::string_view::npos || has_long_operators(sql)) return std::nullopt;
   const std::string text{sql};
   const ParserLock lock{parser_mutex()};
   const PgQueryScanResult result = pg_query_scan(text.c_str());
@@ -125,31 +151,40 @@ std::optional<std::vector<Token>> tokenize(std::string_view sql) {
   const Free free{result};
   if (result.error != nullptr) return std::nullopt;
 
-  std::vector<Token> tokens;
-  std::size_t covered = 0;
-  const auto only_space = [&](std::size_t end) {
-    while (covered < end && is_space(sql[covered])) ++covered;
-    return covered == end;
-  };
+  std::vector<WireToken> places;
   WireReader reader{{result.pbuf.data, result.pbuf.len}};
   while (!reader.done()) {
     const std::uint64_t tag = reader.varint();
     if (tag == ((1U << 3U) | kVarint)) {  // the parser's version
       static_cast<void>(reader.varint());
-      continue;
-    }
-    if (tag != ((2U << 3U) | kChunk)) return std::nullopt;
-    WireToken token;
-    if (!read_token(reader.chunk(), token)) return std::nullopt;
-    if (token.start < covered || token.end <= token.start || token.end > sql.size()) {
+    } else if (tag != ((2U << 3U) | kChunk) || !read_token(reader.chunk(), places.emplace_back())) {
       return std::nullopt;
     }
-    if (!only_space(token.start)) return std::nullopt;
-    const std::string_view part = sql.substr(token.start, token.end - token.start);
-    tokens.push_back({kind_of(part, token.keyword), part});
-    covered = token.end;
   }
-  if (!reader.ok() || !only_space(sql.size())) return std::nullopt;
+  if (!reader.ok()) return std::nullopt;
+
+  std::vector<Token> tokens;
+  tokens.reserve(places.size());
+  std::size_t covered = 0;
+  const auto only_space = [&](std::size_t end) {
+    while (covered < end && is_space(sql[covered])) ++covered;
+    return covered == end;
+  };
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    WireToken place = places[i];
+    const std::size_t next = i + 1 < places.size() ? places[i + 1].start : sql.size();
+    if (place.start < covered || next <= place.start || next > sql.size()) return std::nullopt;
+    if (sql[place.start] == 'U' || sql[place.start] == 'u') {
+      place.end = std::max(place.end, end_of_unicode(sql, place.start, next));
+    }
+    if (place.end <= place.start || place.end > next || !only_space(place.start)) {
+      return std::nullopt;
+    }
+    const std::string_view part = sql.substr(place.start, place.end - place.start);
+    tokens.push_back({kind_of(part, place.keyword), part});
+    covered = place.end;
+  }
+  if (!only_space(sql.size())) return std::nullopt;
   return tokens;
 }
 

@@ -53,7 +53,7 @@ free_port() {
 start_postgres() {
   local dir=$1 password=$2 port
   printf '%s\n' "$password" | as_server tee "$dir/password" >/dev/null
-  as_server "$bin/initdb" -D "$dir/data" -U weir --pwfile="$dir/password" --auth-local=trust \
+  as_server "$bin/initdb" -D "$dir/data" -U tester --pwfile="$dir/password" --auth-local=trust \
     --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync >"$dir/initdb.log" 2>&1 </dev/null ||
     die "initdb failed: $(tail -3 "$dir/initdb.log")"
   as_server tee -a "$dir/data/postgresql.conf" >/dev/null <<EOF
@@ -92,7 +92,7 @@ listen_port = $port
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = $dir/pgbouncer.users
-auth_user = weir
+auth_user = tester
 pool_mode = transaction
 max_client_conn = 500
 default_pool_size = 20
@@ -100,7 +100,7 @@ ignore_startup_parameters = extra_float_digits,options
 logfile = $dir/pgbouncer.log
 pidfile = $dir/pgbouncer.pid
 EOF
-    printf '"weir" "%s"\n' "$password" | as_server tee "$dir/pgbouncer.users" >/dev/null
+    printf '"tester" "%s"\n' "$password" | as_server tee "$dir/pgbouncer.users" >/dev/null
     if as_server env PATH="$PATH:/usr/sbin" pgbouncer -q -d "$dir/pgbouncer.ini" >>"$dir/pgbouncer.err" 2>&1 </dev/null; then
       for _ in $(seq 50); do
         if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
@@ -124,9 +124,9 @@ start() {
   port=$(start_postgres "$dir" "$password")
   bouncer_port=$(start_pgbouncer "$dir" "$password" "$port")
   echo "export WEIR_TEST_SERVERS_DIR='$dir'"
-  echo "export WEIR_TEST_POSTGRES_DSN='postgresql://weir:$password@127.0.0.1:$port/postgres'"
+  echo "export WEIR_TEST_POSTGRES_DSN='postgresql://tester:$password@127.0.0.1:$port/postgres'"
   if [ -n "$bouncer_port" ]; then
-    echo "export WEIR_TEST_PGBOUNCER_DSN='postgresql://weir:$password@127.0.0.1:$bouncer_port/postgres'"
+    echo "export WEIR_TEST_PGBOUNCER_DSN='postgresql://tester:$password@127.0.0.1:$bouncer_port/postgres'"
   fi
 }
 

@@ -18,9 +18,10 @@ namespace weir::detail {
 
 /// What a rule is matched against: one statement and who calls it what.
 struct RuleSubject {
-  std::string sql{};                ///< The normal form, as `explain` shows it.
-  std::string name{};               ///< Of the declared query or the hint; empty when it has none.
-  std::vector<std::string> tags{};  ///< Given by call, declared query or hint.
+  std::string sql{};   ///< The normal form, as `explain` shows it.
+  std::string name{};  ///< Of the declared query or the hint; empty when it has none (`*` matches
+                       ///< that too).
+  std::vector<std::string> tags{};    ///< Given by call, declared query or hint.
   std::vector<std::string> tables{};  ///< What it reads, as `schema.name`.
 };
 
@@ -80,7 +81,10 @@ class RulesFile {
   [[nodiscard]] std::string tick(TimePoint now) WEIR_EXCLUDES(mutex_);
 
   [[nodiscard]] Policy policy_for(const RuleSubject& subject) const WEIR_EXCLUDES(mutex_);
-  [[nodiscard]] std::size_t size() const WEIR_EXCLUDES(mutex_);
+  /// How many rules are in force. Lock-free.
+  [[nodiscard]] std::size_t size() const noexcept {
+    return size_.load(std::memory_order_relaxed);  // a number for itself; see version()
+  }
   /// Another number after each change. Read before `policy_for`, it tells later whether that answer
   /// still holds.
   [[nodiscard]] std::uint64_t version() const noexcept {
@@ -110,6 +114,7 @@ class RulesFile {
   std::optional<Signature> seen_;          // of the version judged last; only tick() uses it
   TimePoint next_look_{TimePoint::min()};  // likewise
   std::atomic<std::uint64_t> version_{1};
+  std::atomic<std::size_t> size_{0};
   mutable Mutex mutex_;
   std::shared_ptr<const Rules> rules_ WEIR_GUARDED_BY(mutex_);
 };

@@ -58,6 +58,7 @@ RulesFile::RulesFile(std::string path)
   Loaded loaded = load();
   auto rules = std::make_shared<const Rules>(Rules::parse(loaded.text, path_));
   seen_ = loaded.signature;
+  size_.store(rules->size(), std::memory_order_relaxed);  // nobody else has this object yet
   const MutexLock lock{mutex_};
   rules_ = std::move(rules);
 }
@@ -73,6 +74,7 @@ std::string RulesFile::tick(TimePoint now) {
     seen_ = loaded.signature;
     auto fresh = std::make_shared<const Rules>(Rules::parse(loaded.text, path_));
     const MutexLock lock{mutex_};
+    size_.store(fresh->size(), std::memory_order_relaxed);  // seen at the latest with the version
     rules_ = std::move(fresh);
     // Release: whoever reads the new number finds the new rules, too.
     version_.fetch_add(1, std::memory_order_release);
@@ -85,8 +87,6 @@ std::string RulesFile::tick(TimePoint now) {
 Policy RulesFile::policy_for(const RuleSubject& subject) const {
   return rules()->policy_for(subject);
 }
-
-std::size_t RulesFile::size() const { return rules()->size(); }
 
 std::shared_ptr<const Rules> RulesFile::rules() const {
   const MutexLock lock{mutex_};

@@ -85,6 +85,7 @@ TEST_F(RulesFileTest, ChangesInPlaceAndByReplacementAreSeen) {
   write(kOneSecond);
   RulesFile file{path};
   EXPECT_EQ(ttl(file), 1s);
+  EXPECT_EQ(file.size(), 1U);
   const std::uint64_t first = file.version();
   EXPECT_EQ(tick(file), "");
   EXPECT_EQ(file.version(), first);
@@ -95,9 +96,10 @@ TEST_F(RulesFileTest, ChangesInPlaceAndByReplacementAreSeen) {
   const std::uint64_t second = file.version();
   EXPECT_NE(second, first);
 
-  replace(kOneSecond);
+  replace("");
   EXPECT_EQ(tick(file), "");
-  EXPECT_EQ(ttl(file), 1s);
+  EXPECT_EQ(ttl(file), std::nullopt);
+  EXPECT_EQ(file.size(), 0U);
   EXPECT_NE(file.version(), second);
 }
 

@@ -253,6 +253,19 @@ TEST_F(PoolTest, ATransactionLeftOpenIsRolledBack) {
   EXPECT_EQ(lease()->state(), spi::TransactionState::kIdle);
 }
 
+TEST_F(PoolTest, AConnectionThatJustRolledBackIsNotAskedAgain) {
+  EXPECT_THROW(
+      {
+        const Lease one = lease(Access::kWrite);
+        one->begin(spi::Isolation::kReadCommitted, spi::TransactionAccess::kReadWrite, {});
+        throw Error(ErrorCode::kDatabase, "anything");
+      },
+      Error);
+  lease().give_back();
+  EXPECT_EQ(calls(FakeCall::kRollback), 1U);
+  EXPECT_EQ(calls(FakeCall::kPing), 0U);
+}
+
 TEST_F(PoolTest, ATransactionThatCannotBeRolledBackCostsTheConnection) {
   {
     const Lease one = lease(Access::kWrite);
@@ -325,6 +338,7 @@ TEST_F(PoolTest, TickReportsAFailedConnectAndPausesBeforeTheNext) {
 
 TEST_F(PoolTest, AFailedConnectIsTheCallersErrorAndCostsNoPlace) {
   options.max_size = 1;
+  options.acquire_timeout = 0ms;
   database->fail(FakeCall::kConnect, ConnectionError{"connect: refused"}, 3);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(refusal(ErrorCode::kConnection), "connect: refused");
   EXPECT_TRUE(lease());

@@ -12,8 +12,10 @@ expect() {
   rm -rf "${tree:?}"/*
   mkdir -p "$tree/$(dirname "$file")" "$tree/src/cmake"
   cp "$lint/../../.clang-format" "$tree/"
+  mkdir -p "$tree/tests" && touch "$tree/tests/CMakeLists.txt"
   printf 'set(WEIR_PUBLIC_HEADERS\n    listed.hpp)\n' >"$tree/src/cmake/public_headers.cmake"
   printf '%b' "$text" >"$tree/$file"
+  if [[ $file == *.cpp ]]; then echo "sources($(basename "$file"))" >"$tree/$(dirname "$file")/CMakeLists.txt"; fi
   output=$("$lint/$script.sh" "$tree" 2>&1) || got=fail
   if [ "$want" = fail ] && [[ $output != *$file* ]]; then got="$got without naming $file"; fi
   if [ "$got" != "$want" ]; then
@@ -69,6 +71,15 @@ expect fail check_files src/base/a.hpp '// no guard\n'
 expect fail check_files src/base/MyType.cpp '\n'
 expect fail check_files include/weir/unlisted.hpp '#pragma once\n'
 expect pass check_files include/weir/listed.hpp '#pragma once\n'
+
+expect fail check_files src/base/CMakeLists.txt 'sources(gone.cpp)\n'
+expect fail check_files tests/unit/base/CMakeLists.txt 'weir_add_test()\n'
+unlisted=$tree/src/base/forgotten.cpp
+mkdir -p "$(dirname "$unlisted")" && touch "$unlisted"
+if "$lint/check_files.sh" "$tree" >/dev/null 2>&1; then
+  echo "check_files: a source that no CMakeLists.txt names was not found"
+  failures=$((failures + 1))
+fi
 
 expect fail check_words docs/a.md 'see /wor''k/main/x\n'
 expect fail check_words tests/a.sh 'cd /hom''e/somebody/x\n'

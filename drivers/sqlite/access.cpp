@@ -38,6 +38,7 @@ bool allow_pragma(StatementAccess& access, const std::string& pragma, const char
 
 bool record(StatementAccess& access, int action, const char* first, const char* second,
             const char* schema) {
+  if (access.vacuum) return true;
   switch (action) {
     case SQLITE_READ:
       access.reads.insert(TableName{text(schema), text(first)});
@@ -66,7 +67,6 @@ bool record(StatementAccess& access, int action, const char* first, const char* 
       return false;
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
-      if (access.vacuum) return true;
       access.session_change = action == SQLITE_ATTACH ? "ATTACH" : "DETACH";
       return false;
     case SQLITE_CREATE_TEMP_INDEX:

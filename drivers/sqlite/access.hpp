@@ -30,7 +30,9 @@ struct StatementAccess {
   bool schema_change{false};  ///< DDL, or anything else that touches more than the tables named.
   bool temporary_schema_change{false};
   bool checkpoint{false};  ///< `PRAGMA wal_checkpoint`: must run outside a transaction.
-  bool vacuum{false};      ///< Set by the caller: it attaches a database of its own while it runs.
+  /// Set by the caller: VACUUM attaches a database and begins a transaction of its own while it
+  /// runs, so nothing is recorded or denied.
+  bool vacuum{false};
 
   [[nodiscard]] bool denied() const noexcept {
     return !session_change.empty() || !transaction_control.empty() || !denied_function.empty();

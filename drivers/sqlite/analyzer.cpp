@@ -232,7 +232,9 @@ StatementPtr compile(Handle& handle, AccessRecorder& recorder, std::string_view 
 StatementKind kind_of(sqlite3_stmt* statement, const StatementAccess& access) {
   if (access.schema_change || access.temporary_schema_change || access.vacuum)
     return StatementKind::kSchemaChange;
-  if (sqlite3_stmt_readonly(statement) == 0 || access.checkpoint) return StatementKind::kWrite;
+  if (access.checkpoint) return StatementKind::kWrite;
+  // SQLite says of some PRAGMAs that only show something that they write.
+  if (sqlite3_stmt_readonly(statement) == 0 && access.pragmas.empty()) return StatementKind::kWrite;
   return StatementKind::kRead;
 }
 

@@ -180,7 +180,9 @@ PreparedStatement SqliteConnection::prepare(std::string_view sql, unsigned flags
                     *second + 1));
   }
   prepared.parameters = ParameterMap{prepared.statement.get()};
-  prepared.reads_only = sqlite3_stmt_readonly(prepared.statement.get()) != 0 &&
+  // SQLite says of some PRAGMAs that only show something that they write.
+  const bool shows = !prepared.access.pragmas.empty();
+  prepared.reads_only = (sqlite3_stmt_readonly(prepared.statement.get()) != 0 || shows) &&
                         !prepared.access.checkpoint && !prepared.access.vacuum &&
                         !prepared.access.schema_change;
   return prepared;

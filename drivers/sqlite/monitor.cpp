@@ -79,7 +79,7 @@ std::int64_t Monitor::schema_version() {
 
 void Monitor::load_schema() {
   const Transaction transaction{handle_, false};
-  schema_version_ = schema_version();
+  const std::int64_t version_read = schema_version();
   tracked_.clear();
   untracked_.clear();
   marks_ = Marks{};
@@ -94,6 +94,7 @@ void Monitor::load_schema() {
             location_.display_name(), version, kSchemaVersion),
         ErrorDetails{.backend = "sqlite"}};
   }
+  schema_version_ = version_read;  // only now: after an error the next look must load again
   if (version == 0) return;
   for (UserTable& table : user_tables(handle_)) {
     if (table.state == TrackState::kTracked) {

@@ -25,15 +25,16 @@ Background::Background(Core& core, std::unique_ptr<spi::Listener> listener, Dura
   if (listener_) listener_thread_ = std::thread{[this] { listen(); }};
 }
 
-Background::~Background() {
+void Background::stop() {
   {
     const MutexLock lock{mutex_};
     stop_ = true;
     stopped_.notify_all();
   }
   if (listener_) listener_->interrupt();
-  looker_.join();
-  if (listener_thread_.joinable()) listener_thread_.join();
+  for (std::thread* thread : {&looker_, &listener_thread_}) {
+    if (thread->joinable() && thread->get_id() != std::this_thread::get_id()) thread->join();
+  }
 }
 
 bool Background::rest(Duration duration) {

@@ -36,7 +36,11 @@ class Background {
              const Clock& clock);
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
-  ~Background();
+  ~Background() { stop(); }
+
+  /// Interrupts and joins; a thread of its own that calls this (from an event's slot) is not waited
+  /// for. One call at a time.
+  void stop() WEIR_EXCLUDES(mutex_);
 
   [[nodiscard]] bool listening() const noexcept {
     return listening_.load(std::memory_order_relaxed);

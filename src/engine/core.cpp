@@ -55,6 +55,8 @@ Core::Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& cl
   }
 }
 
+bool Core::forked() const noexcept { return fork_generation_ != fork_generation(); }
+
 Core::~Core() {
   background_.reset();
   pool_.close(spi::Deadline{clock_.now()});
@@ -63,11 +65,11 @@ Core::~Core() {
 void Core::close() {
   if (closed_.exchange(true)) return;
   pool_.close(spi::Deadline::after(clock_, options_.statement_timeout));
-  background_.reset();
+  if (background_) background_->stop();
 }
 
 void Core::check_usable() const {
-  if (fork_generation_ != fork_generation()) {
+  if (forked()) {
     throw Error(ErrorCode::kRefused,
                 "this database was opened before fork(): open another in the child");
   }

@@ -123,6 +123,9 @@ class Core {
     ReasonCode code{ReasonCode::kAbsent};
     std::string reason{};
   };
+  /// Whether this is a child of the process that opened it. Then nothing of it may be touched, not
+  /// even to end it: the threads are not here, and the sockets are the parent's.
+  [[nodiscard]] bool forked() const noexcept;
   /// Throws unless open and in the process that opened it.
   void check_usable() const;
   /// A connection with the asker's session.

@@ -42,8 +42,11 @@ void check_session(const Session& session) {
 }  // namespace
 
 Database Database::open(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock) {
-  auto core = std::make_shared<detail::Core>(std::move(options), std::move(driver), clock,
-                                             detail::Threads::kBackground);
+  std::shared_ptr<detail::Core> core{
+      new detail::Core{std::move(options), std::move(driver), clock, detail::Threads::kBackground},
+      [](detail::Core* last) {
+        if (!last->forked()) delete last;
+      }};
   detail::Asker asker = core->asker({}, {});
   return Database{std::make_shared<const Handle>(std::move(core), std::move(asker))};
 }

@@ -26,6 +26,10 @@ Transaction::Impl::Impl(std::shared_ptr<Core> core, detail::Asker asker,
 
 Transaction::Impl::~Impl() {
   if (!open_) return;
+  if (core_->forked()) {
+    new detail::Lease{std::move(lease_)};  // the connection is the parent's: not even rolled back
+    return;
+  }
   try {
     rollback();
   } catch (const std::exception&) {  // the lease throws the connection away

@@ -38,7 +38,7 @@ class Statement {
   /// What the text alone tells.
   struct Texts {
     std::string sql{};
-    std::uint64_t hash{};  ///< `hash64(sql)`.
+    std::uint64_t hash{};  ///< The memo's, of `sql`.
     std::shared_ptr<const NormalForm> normal{};
     Hint hint{};
   };

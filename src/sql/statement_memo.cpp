@@ -65,8 +65,9 @@ class StatementMemo::NormalForms : public std::enable_shared_from_this<NormalFor
       WEIR_GUARDED_BY(mutex_);
 };
 
-StatementMemo::StatementMemo(std::size_t capacity)
-    : shard_count_{capacity >= kShardedFrom ? kShards : 1},
+StatementMemo::StatementMemo(std::size_t capacity, Hash hash)
+    : hash_{hash != nullptr ? hash : [](std::string_view text) noexcept { return hash64(text); }},
+      shard_count_{capacity >= kShardedFrom ? kShards : 1},
       normal_forms_{std::make_shared<NormalForms>()} {
   assert(capacity >= 1);
   capacity_each_ = std::max<std::size_t>(1, capacity / shard_count_);
@@ -88,7 +89,7 @@ const StatementMemo::Slot* StatementMemo::slot_of(const Shard& shard, std::uint6
 }
 
 StatementRef StatementMemo::find(std::string_view sql) const {
-  const std::uint64_t hash = hash64(sql);
+  const std::uint64_t hash = hash_(sql);
   const Shard& shard = shard_of(hash);
   const ReadLock lock{shard.mutex};
   const Slot* slot = slot_of(shard, hash, sql);
@@ -101,7 +102,7 @@ StatementRef StatementMemo::find(std::string_view sql) const {
 }
 
 StatementRef StatementMemo::add(std::string_view sql, const spi::Scan& scan) {
-  const std::uint64_t hash = hash64(sql);
+  const std::uint64_t hash = hash_(sql);
   auto texts = std::make_shared<Statement::Texts>();
   texts->sql = sql;
   texts->hash = hash;

@@ -24,8 +24,11 @@ class StatementMemo {
  public:
   static constexpr std::size_t kBytesEach = 4096;
 
+  using Hash = std::uint64_t (*)(std::string_view) noexcept;
+
+  /// Without a hash, `hash64`; texts with equal hashes are never mistaken for each other.
   /// REQUIRES: `capacity` at least 1.
-  explicit StatementMemo(std::size_t capacity);
+  explicit StatementMemo(std::size_t capacity, Hash hash = nullptr);
   StatementMemo(const StatementMemo&) = delete;
   StatementMemo& operator=(const StatementMemo&) = delete;
   ~StatementMemo();
@@ -67,6 +70,7 @@ class StatementMemo {
   [[nodiscard]] static StatementRef evict(Shard& shard) WEIR_REQUIRES(shard.mutex);
   static StatementRef clear_slot(Shard& shard, std::size_t slot) WEIR_REQUIRES(shard.mutex);
 
+  const Hash hash_;
   std::size_t capacity_each_;
   std::unique_ptr<Shard[]> shards_;
   std::size_t shard_count_;

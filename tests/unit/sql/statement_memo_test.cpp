@@ -86,6 +86,18 @@ TEST(StatementMemoTest, AddingTwiceKeepsTheFirst) {
   EXPECT_EQ(memo.size(), 1U);
 }
 
+TEST(StatementMemoTest, TextsWithEqualHashesAreNeverMistakenForEachOther) {
+  StatementMemo memo{10, [](std::string_view) noexcept -> std::uint64_t { return 7; }};
+  const StatementRef a = memo.add("a", scan_as("a"));
+  EXPECT_EQ(memo.find("b"), nullptr);
+  const StatementRef b = memo.add("b", scan_as("b"));
+  EXPECT_EQ(b->sql(), "b");
+  EXPECT_EQ(memo.find("b"), b);
+  EXPECT_EQ(memo.find("a"), nullptr);  // gave way
+  static_cast<void>(memo.attach(*a, std::make_shared<Known>(1)));
+  EXPECT_EQ(memo.find("b"), b);
+}
+
 TEST(StatementMemoTest, HintsAreParsedAndTheirProblemsKept) {
   StatementMemo memo{10};
   const StatementRef good =

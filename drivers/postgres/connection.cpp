@@ -138,9 +138,9 @@ spi::RunOutcome Connection::run(const spi::RunRequest& request) {
     rows = pq_.query(std::string{request.sql}, params, request.deadline, kOperation);
   } else if (request.prepare && statements_.capacity() > 0) {
     // NUL ends the text: no statement has one.
-    std::string signature = params.typed() ? type_signature(given) : std::string{};
-    const std::string key = signature.empty() ? std::string{request.sql}
-                                              : fmt::format("{}{}{}", request.sql, '\0', signature);
+    std::string key{request.sql};
+    if (params.typed()) key += '\0' + type_signature(given);
+    if (!plan_scope_.empty()) key += '\0' + plan_scope_;
     rows = run_prepared(request.sql, key, given, params, request.deadline);
   } else {
     spi::require_clean_text(request.sql, "statement");
@@ -155,22 +155,26 @@ spi::RunOutcome Connection::run(const spi::RunRequest& request) {
 
 void Connection::note_run(std::string_view sql, StatementCache::Entry* entry) {
   pooler_doubt_ = "the statement is not proven harmless";
-  if (shared_.through_pooler()) {
-    suspect_ = !shared_.known_read(scope_, sql);
-    return;
-  }
+  last_ = entry;
   const std::uint64_t generation = shared_.generation();
-  if (entry != nullptr && entry->known_read && entry->generation == generation &&
-      entry->session == session_number_) {
+  bool known = entry != nullptr && entry->known_read && entry->generation == generation &&
+               entry->session == session_number_;
+  if (!known) known = shared_.known_read(scope_, sql);
+  if (shared_.through_pooler()) {
+    suspect_ = !known;
     return;
   }
-  const bool known = shared_.known_read(scope_, sql);
-  if (entry != nullptr) {
-    entry->known_read = known;
-    entry->generation = generation;
-    entry->session = session_number_;
+  if (!known) {
+    suspect_ = true;
+    ++epoch_;
   }
-  suspect_ = suspect_ || !known;
+  if (entry == nullptr) return;
+  entry->known_read = known;
+  entry->generation = generation;
+  entry->session = session_number_;
+  entry->tainted = entry->tainted || (entry->unverified && entry->epoch != epoch_);
+  entry->unverified = suspect_;
+  entry->epoch = epoch_;
 }
 
 Rows Connection::run_prepared(std::string_view sql, const std::string& key, const Params& given,
@@ -233,6 +237,7 @@ Rows Connection::prepare_and_run(StatementCache::Entry& entry, const std::string
     // Whether it is prepared now is not worth knowing: what just failed is not likely to be run
     // again soon.
     statements_.retire(key);
+    last_ = nullptr;
     throw;
   }
 }

@@ -78,6 +78,7 @@ class Connection final : public spi::Connection {
   /// Back to the connection's start, then `settings`, then asks for the state; all or nothing.
   [[nodiscard]] SessionState reset_session(const std::vector<SessionState::Fact>& settings,
                                            spi::Deadline deadline);
+  void retire_all();
   void note_server_state(const SessionState& state, const std::string& incarnation);
 
   // connection_transaction.cpp
@@ -91,6 +92,7 @@ class Connection final : public spi::Connection {
   // The session. `expected_` is what the server answered when it was last known to be as declared.
   Session session_;
   std::string scope_;                // names the session for SharedState::known_read
+  std::string plan_scope_;           // the settings statements are prepared under
   std::uint64_t session_number_{1};  // moved whenever the session is made anew
   std::vector<std::string> custom_;  // names of the declared settings
   std::vector<SessionState::Fact> profile_fixes_;
@@ -99,7 +101,9 @@ class Connection final : public spi::Connection {
   bool suspect_{false};  // something not proven harmless ran since `expected_` was asked for
   bool wrong_{false};    // the session is known not to be as declared
   std::uint64_t verified_generation_{};
-  std::string pooler_doubt_;  // through a pooler: about the last statement
+  std::uint64_t epoch_{1};  // moved by every statement not proven harmless, and by resets
+  StatementCache::Entry* last_{nullptr};  // what ran last, if it is kept prepared
+  std::string pooler_doubt_;              // through a pooler: about the last statement
   bool ask_incarnation_{false};
 };
 

@@ -14,6 +14,12 @@ namespace {
 
 constexpr std::string_view kOperation = "setting up the session";
 
+/// Whether a plan may hold constants computed under the setting: the server folds what it calls
+/// immutable, bytea's text among it, and replans only for another search_path or role.
+bool folded_into_plans(std::string_view setting) {
+  return is_result_setting(setting) && setting != "search_path" && setting != "role";
+}
+
 }  // namespace
 
 SessionState Connection::ask_state(spi::Deadline deadline) {
@@ -108,14 +114,22 @@ void Connection::use_session(const Session& session, spi::Deadline deadline) {
         error.code() == ErrorCode::kTimeout) {
       throw;
     }
-    throw Error{ErrorCode::kConfig, fmt::format("session: cannot be declared: {}", error.what()),
+    const std::string role = session.role ? fmt::format(" with role \"{}\"", *session.role) : "";
+    throw Error{ErrorCode::kConfig,
+                fmt::format("session: cannot be declared{}: {}", role, error.what()),
                 error.details()};
   }
+  if (wrong_) retire_all();
   session_ = session;
   scope_.clear();
-  for (const SessionState::Fact& setting : settings)
-    scope_ += fmt::format("{}={};", setting.name, *setting.value);
+  plan_scope_.clear();
+  for (const SessionState::Fact& setting : settings) {
+    const std::string text = fmt::format("{}={};", setting.name, *setting.value);
+    scope_ += text;
+    if (folded_into_plans(setting.name)) plan_scope_ += text;
+  }
   ++session_number_;
+  ++epoch_;
   suspect_ = false;
   verified_generation_ = generation;
   // A reset session that is not the profile again (another's ALTER ROLE … SET does not reach this
@@ -128,20 +142,36 @@ std::string Connection::session_doubt(spi::Deadline deadline) {
   if (!idle()) return "inside a transaction";
   if (shared_.through_pooler()) return pooler_doubt_;
   if (wrong_) return "the session is not as declared";
-  const std::uint64_t generation = shared_.generation();
-  if (!suspect_ && verified_generation_ == generation) return {};
-  if (session_.declared()) {
-    // A custom setting nobody can list may have been set; the next use_session resets.
-    return "a statement that may change settings ran in this declared session";
-  }
-  std::string difference = ask_state(deadline).difference(expected_);
-  if (difference.empty()) {
+  if (suspect_ || verified_generation_ != shared_.generation()) {
+    if (session_.declared()) {
+      // A custom setting nobody can list may have been set; the next use_session resets.
+      return "a statement that may change settings ran in this declared session";
+    }
+    const std::uint64_t generation = shared_.generation();
+    std::string difference = ask_state(deadline).difference(expected_);
+    if (!difference.empty()) {
+      wrong_ = true;
+      return difference;
+    }
     suspect_ = false;
     verified_generation_ = generation;
-  } else {
-    wrong_ = true;
+    statements_.for_each([&](StatementCache::Entry& entry) {
+      if (entry.epoch == epoch_) entry.unverified = false;
+    });
   }
-  return difference;
+  if (last_ != nullptr && last_->tainted) {
+    statements_.retire(last_->key);
+    last_ = nullptr;
+    return "the statement may have been planned under other settings";
+  }
+  return {};
+}
+
+void Connection::retire_all() {
+  std::vector<std::string> keys;
+  statements_.for_each([&](const StatementCache::Entry& entry) { keys.push_back(entry.key); });
+  for (const std::string& key : keys) statements_.retire(key);
+  last_ = nullptr;
 }
 
 void Connection::note_server_state(const SessionState& state, const std::string& incarnation) {

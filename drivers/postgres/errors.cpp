@@ -13,19 +13,15 @@ std::string field(const PGresult* result, int code) {
   return value == nullptr ? std::string{} : std::string{value};
 }
 
-/// `message` with everything between double quotes replaced by an ellipsis.
-std::string without_quoted(std::string_view message) {
-  std::string out;
-  for (std::size_t at = 0; at < message.size();) {
-    const std::size_t open = message.find('"', at);
-    const std::size_t close = message.rfind('"');
-    out += message.substr(at, open - at);
-    if (open == std::string_view::npos || close == open) break;
-    // A quoted value may hold quotes itself: everything up to the last one goes.
-    out += "\"…\"";
-    at = close + 1;
-  }
-  return out;
+/// A data exception's message without the value it quotes: `invalid value for parameter "x": "…"`.
+std::string without_value(std::string_view message) {
+  const std::size_t introduced = message.find(": \"");
+  const std::size_t open =
+      introduced == std::string_view::npos ? message.find('"') : introduced + 2;
+  // A quoted value may hold quotes itself: everything up to the last one goes.
+  const std::size_t close = message.rfind('"');
+  if (open == std::string_view::npos || close <= open) return std::string{message};
+  return fmt::format("{}\"…\"{}", message.substr(0, open), message.substr(close + 1));
 }
 
 }  // namespace
@@ -84,7 +80,7 @@ void throw_server_error(const ServerError& error, std::string_view operation) {
       .constraint = error.constraint};
   const bool data = error.sqlstate.substr(0, 2) == "22";
   std::string message = fmt::format("postgresql: {} failed: {}", operation,
-                                    data ? without_quoted(error.message) : error.message);
+                                    data ? without_value(error.message) : error.message);
   if (error.position) message += fmt::format(" at character {}", *error.position);
   if (!error.sqlstate.empty()) message += fmt::format(" (SQLSTATE {})", error.sqlstate);
   if (code == ErrorCode::kConstraint) throw ConstraintError{message, std::move(details)};

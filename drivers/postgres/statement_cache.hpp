@@ -23,6 +23,12 @@ class StatementCache {
     bool known_read{false};      ///< Proven a read that leaves the session alone, as of:
     std::uint64_t generation{};  ///< of the catalog,
     std::uint64_t session{};     ///< and of the session.
+    // Its plan may hold constants folded under the settings of when it ran. `epoch` is when it ran
+    // last; `unverified`: nobody has asked since whether the settings were right then; `tainted`:
+    // nobody ever will.
+    std::uint64_t epoch{};
+    bool unverified{false};
+    bool tainted{false};
   };
 
   /// At most `capacity` statements; 0 keeps none.
@@ -37,6 +43,10 @@ class StatementCache {
   Entry& insert(std::string_view key);
   /// Takes the entry out; its name goes where evicted ones go. Does nothing when it is absent.
   void retire(std::string_view key);
+  template <typename F>
+  void for_each(F&& f) {
+    for (Entry& entry : entries_) f(entry);
+  }
   /// The names of evicted statements, which the server may still hold; forgets them.
   [[nodiscard]] std::vector<std::string> take_evicted() noexcept;
 

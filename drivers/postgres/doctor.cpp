@@ -101,6 +101,14 @@ const std::vector<QueryCheck>& query_checks() {
        "WHERE 'session_replication_role=replica' = ANY (s.setconfig) "
        "AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = "
        "current_database()))"},
+      {"persistence", Severity::kError, "after a crash stale results could be taken for fresh ones",
+       "the journal survives a crash and the incarnation does not",
+       "SELECT c.oid::regclass, CASE c.relpersistence WHEN 'u' THEN 'it is unlogged' ELSE 'it is "
+       "logged' END, "
+       "format('ALTER TABLE %s SET %s;', c.oid::regclass, w.wanted) "
+       "FROM pg_class c JOIN (VALUES ('weir.journal'::regclass, 'LOGGED'), "
+       "('weir.meta', 'LOGGED'), ('weir.incarnation', 'UNLOGGED')) w(id, wanted) ON w.id = c.oid "
+       "WHERE c.relpersistence <> CASE w.wanted WHEN 'LOGGED' THEN 'p' ELSE 'u' END"},
       {"prune-lag", Severity::kWarning, "nobody prunes the journal, so it grows",
        "the journal is pruned",
        "SELECT 'weir.journal', format('%s on disk, last pruning started %s', "

@@ -199,13 +199,10 @@ TEST_F(AdminTest, EveryTableIsTrackedAndWhatCannotBeIsNamedWithTheReason) {
 
 TEST_F(AdminTest, ForeignTablesAreSkippedAlsoAsPartitions) {
   up();
-  if (value("SELECT count(*) FROM pg_available_extensions WHERE name = 'file_fdw'") == "0") {
-    GTEST_SKIP() << "file_fdw is not installed";
-  }
-  run("CREATE EXTENSION file_fdw; CREATE SERVER fs FOREIGN DATA WRAPPER file_fdw;"
+  run("CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER fs FOREIGN DATA WRAPPER nothing;"
       "CREATE TABLE pt(k text) PARTITION BY LIST (k); CREATE TABLE l1 PARTITION OF pt FOR VALUES "
       "IN ('a');"
-      "CREATE FOREIGN TABLE ft PARTITION OF pt DEFAULT SERVER fs OPTIONS (filename '/dev/null')");
+      "CREATE FOREIGN TABLE ft PARTITION OF pt DEFAULT SERVER fs");
   const auto tracked = track_all();
   EXPECT_EQ(tracked.at("public.l1"), "tracked");
   EXPECT_THAT(tracked.at("public.ft"), StartsWith("skipped: foreign table"));

@@ -117,6 +117,18 @@ TEST_F(DoctorTest, FindsALostIncarnationRow) {
   expect_fixable("incarnation", "weir.incarnation");
 }
 
+TEST_F(DoctorTest, FindsTablesOfItsOwnThatWouldOrWouldNotSurviveACrashWrongly) {
+  run("ALTER TABLE weir.journal SET UNLOGGED; ALTER TABLE weir.incarnation SET LOGGED");
+  expect_fixable("persistence", "weir.journal");
+  expect_fixable("persistence", "weir.incarnation");
+}
+
+TEST_F(DoctorTest, FindsThatTheRolesOwnNameBringsTheSchemaOntoItsSearchPath) {
+  const bool named_weir = value("SELECT current_user") == "weir";  // as servers.sh has it
+  const std::string user_first = with(dsn(), {{"options", R"(-c search_path="\$user",public)"}});
+  EXPECT_EQ(find(examine(user_first), "role-named-weir", "weir").has_value(), named_weir);
+}
+
 TEST_F(DoctorTest, FindsTheReplicaRole) {
   const std::string loader = role();
   run(fmt::format("ALTER ROLE {} SET session_replication_role = replica", loader));

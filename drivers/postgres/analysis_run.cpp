@@ -298,8 +298,12 @@ void AnalysisRun::judge_builtin_function(const CatalogCandidate& candidate, cons
     result_.needs_declared_session = true;
     return;
   }
-  if (use.form == FunctionUse::Form::kAttribute && contains(column_aliases_, use.name.name)) return;
   const FunctionVerdict verdict = judge_builtin(candidate.name, candidate.volatility);
+  if (use.form == FunctionUse::Form::kAttribute && !use.qualifier.empty() &&
+      verdict.effect != FunctionVerdict::Effect::kNever &&
+      contains(column_aliases_, use.name.name)) {
+    return;  // x.age, where x has a column of that name
+  }
   result_.may_change_session = result_.may_change_session || verdict.may_change_session;
   if (verdict.writes) result_.kind = StatementKind::kWrite;
   switch (verdict.effect) {

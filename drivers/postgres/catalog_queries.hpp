@@ -146,7 +146,7 @@ path AS MATERIALIZED (
   SELECT p.oid, p.proname, n.nspname, p.pronamespace, p.provolatile, p.proargtypes, p.pronargs, p.pronargdefaults,
          p.provariadic, n.nspname = 'pg_catalog' AS builtin,
          l.lanname = 'c' AND p.provolatile = 'i' AND e.extname IS NOT NULL AS of_extension,
-         l.lanname = 'c' AND p.provolatile = 'i'
+         (l.lanname = 'c' OR p.prokind = 'a') AND p.provolatile = 'i'
            AND e.extname IN ('citext', 'cube', 'fuzzystrmatch', 'hstore', 'intarray', 'ltree', 'pg_trgm', 'seg')
            AS of_known_extension,
          p.prosqlbody IS NOT NULL AND p.provolatile <> 'v' AND NOT p.prosecdef AND p.proconfig IS NULL AS readable

@@ -1,3 +1,4 @@
+// Uses real files, unlike other unit tests: what counts is what the file system says of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -103,8 +103,9 @@ void PrivateCluster::restart() {
 
 std::string PrivateCluster::start_standby() {
   const std::string port = free_port();
-  shell(as_server(fmt::format("{}/pg_basebackup -d \"{}\" -D {}/standby -R -X stream -c fast", bin_,
-                              dsn_, folder_)));
+  shell(as_server(
+      fmt::format("{}/pg_basebackup -d \"{}\" -D {}/standby -R -X stream -c fast --no-sync", bin_,
+                  dsn_, folder_)));
   has_standby_ = true;
   shell(as_server(fmt::format("{}/pg_ctl -D {}/standby -w -t 60 -l {}/standby.log -o '-p {}' start",
                               bin_, folder_, folder_, port)) +

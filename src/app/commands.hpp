@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "weir/spi/admin.hpp"
+
+/// The `weir` command: one argument struct and one `run` for each subcommand. `run` returns the
+/// exit code and throws `Error` for what the command line's top turns into one line on stderr.
+namespace weir::app {
+
+/// What every subcommand takes.
+struct Target {
+  std::string database{};
+  std::chrono::milliseconds timeout{std::chrono::seconds{30}};  ///< For each statement.
+};
+
+struct MigrateArguments {
+  enum class Direction : std::uint8_t { kUp, kDown, kStatus };
+  Target target{};
+  Direction direction{Direction::kStatus};
+  spi::DryRun dry_run{spi::DryRun::kNo};
+};
+int run(const MigrateArguments& arguments);
+
+struct TrackArguments {
+  enum class Wanted : std::uint8_t { kTracked, kUntracked };
+  Target target{};
+  Wanted wanted{Wanted::kTracked};
+  std::vector<std::string> tables{};  ///< Empty: all.
+  spi::DryRun dry_run{spi::DryRun::kNo};
+};
+int run(const TrackArguments& arguments);
+
+struct DoctorArguments {
+  Target target{};
+};
+int run(const DoctorArguments& arguments);
+
+enum class Format : std::uint8_t { kText, kJson };
+
+struct ExplainArguments {
+  Target target{};
+  std::string rules{};  ///< A rules file, or empty.
+  Format format{Format::kText};
+  std::string sql{};
+};
+int run(const ExplainArguments& arguments);
+
+struct QueryArguments {
+  Target target{};
+  std::string rules{};
+  std::size_t repeat{1};
+  std::optional<std::chrono::milliseconds> max_staleness{};
+  std::optional<std::chrono::milliseconds> ttl{};
+  Format format{Format::kText};
+  std::string sql{};
+  std::vector<std::string> params{};  ///< As typed; see `parse_parameter`.
+};
+int run(const QueryArguments& arguments);
+
+}  // namespace weir::app

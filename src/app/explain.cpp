@@ -1,0 +1,20 @@
+#include "src/app/commands.hpp"
+#include "src/app/failure.hpp"
+#include "src/app/patience.hpp"
+#include "src/app/target.hpp"
+#include "weir/database.hpp"
+
+namespace weir::app {
+
+int run(const ExplainArguments& arguments) {
+  Options options = options_of(arguments.target);
+  options.rules_file = arguments.rules;
+  const std::string sql = read_statement(arguments.sql, options);
+  const Patience patience{"asking the database"};
+  const Database database = Database::open(options);
+  const Explanation explanation = database.explain(sql);
+  print(arguments.format == Format::kJson ? explanation.to_json() + "\n" : explanation.to_string());
+  return kOk;
+}
+
+}  // namespace weir::app

@@ -341,6 +341,8 @@ void AnalysisRun::judge_casts() {
   for (const CatalogCandidate& candidate : candidates_) {
     if (candidate.part == Part::kCast) {
       judge_users(candidate, "cast function", {});
+    } else if (candidate.part == Part::kMoving) {
+      ttl_only(fmt::format("column {} is timetz, whose zone depends on today", candidate.name), {});
     } else if (candidate.part == Part::kType && candidate.index < names_.casts.size()) {
       judge_cast(names_.casts[candidate.index], candidate, cast_places_[candidate.index]);
     }
@@ -357,6 +359,9 @@ void AnalysisRun::judge_cast(const CastUse& cast, const CatalogCandidate& type,
   const bool builtin = type.trust == Trust::kBuiltin;
   if (builtin && is_catalog_type(type.name)) {
     ttl_only(fmt::format("a cast to {} reads the catalog", type.name), place);
+  }
+  if (builtin ? type.name.ends_with("timetz") : type.body.find("timetz") != std::string::npos) {
+    ttl_only("timetz depends on today's time zone offset", place);
   }
   if (!(builtin ? is_time_type(type.name) : any_time_type(type.body))) return;
   const bool harmless =

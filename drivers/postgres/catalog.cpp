@@ -73,6 +73,7 @@ CatalogCandidate::Part part_of(std::string_view word) {
   if (word == "type") return Part::kType;
   if (word == "cast") return Part::kCast;
   if (word == "check") return Part::kCheck;
+  if (word == "moving") return Part::kMoving;
   return Part::kColumn;
 }
 

@@ -56,6 +56,7 @@ struct CatalogCandidate {
     kType,      ///< For `casts[index]`.
     kCast,      ///< A user's cast function that may run unnamed.
     kCheck,     ///< A domain's check that may run unnamed: `body` is the expression.
+    kMoving,    ///< A column, `name`, of a type whose operations look at today's date (timetz).
     kColumn,    ///< A column some cast reads: `name`, and `trusted` when it is never text.
   };
   enum class Trust {

@@ -221,6 +221,11 @@ JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE c.contype = 'c' AND c.contypid IN (SELECT r.type FROM near r)
   AND EXISTS (SELECT FROM wanted_type w WHERE w.type >= 16384)
 UNION ALL
+SELECT 'moving', 0, 'builtin', pg_catalog.concat_ws('.', c.relname, a.attname), 'i', NULL
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND NOT a.attisdropped
+  AND a.atttypid IN ('pg_catalog.timetz'::pg_catalog.regtype, 'pg_catalog._timetz'::pg_catalog.regtype)
+UNION ALL
 SELECT 'column', 0, CASE WHEN pg_catalog.bool_and(t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
                                                   AND t.typcategory IN ('D', 'N', 'B', 'T'))
                          THEN 'trusted' ELSE 'opaque' END, a.attname::pg_catalog.text, 'i', NULL

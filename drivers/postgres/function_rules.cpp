@@ -14,7 +14,7 @@ bool contains(const std::array<std::string_view, N>& sorted, std::string_view na
 
 /// Stable, and dependent on nothing but arguments and keyed settings. The catalogs some of them
 /// read (enums, text search configurations, types) change only by DDL, which voids everything.
-constexpr std::array<std::string_view, 77> kKeyedStable{"array_to_json",
+constexpr std::array<std::string_view, 76> kKeyedStable{"array_to_json",
                                                         "array_to_string",
                                                         "cash_words",
                                                         "concat",
@@ -77,7 +77,6 @@ constexpr std::array<std::string_view, 77> kKeyedStable{"array_to_json",
                                                         "time",
                                                         "timestamp",
                                                         "timestamptz",
-                                                        "timetz",
                                                         "timezone",
                                                         "to_char",
                                                         "to_date",

@@ -207,9 +207,9 @@ std::string_view TreeNode::text_of(std::string_view key) const noexcept {
 }
 
 bool TreeNode::wrapped() const noexcept {
-  return kind == Kind::kObject && members.size() == 1 && !members.front().first.empty() &&
-         members.front().first.front() >= 'A' && members.front().first.front() <= 'Z' &&
-         members.front().second.kind == Kind::kObject;
+  return kind == Kind::kObject && members.size() == 1 && !members.front().key.empty() &&
+         members.front().key.front() >= 'A' && members.front().key.front() <= 'Z' &&
+         members.front().value.kind == Kind::kObject;
 }
 
 SqlTree read_json(std::string_view json) {

@@ -3,18 +3,19 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace weir::postgres {
+
+struct TreeMember;
 
 /// One value of a parse tree: a JSON value.
 struct TreeNode {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
   Kind kind{Kind::kNull};
   std::string text{};  ///< Of a string, decoded; a number's digits; "true" or "false".
-  std::vector<TreeNode> items{};
-  std::vector<std::pair<std::string, TreeNode>> members{};
+  std::vector<TreeNode> items;
+  std::vector<TreeMember> members;
 
   /// The member, or null.
   [[nodiscard]] const TreeNode* find(std::string_view key) const noexcept;
@@ -23,6 +24,12 @@ struct TreeNode {
   [[nodiscard]] bool is_true(std::string_view key) const noexcept { return text_of(key) == "true"; }
   /// Whether this is a node under its type's name, `{"SelectStmt": {…}}`.
   [[nodiscard]] bool wrapped() const noexcept;
+};
+
+/// A member of a JSON object.
+struct TreeMember {
+  std::string key{};
+  TreeNode value{};
 };
 
 /// A statement's parse tree, or why there is none.

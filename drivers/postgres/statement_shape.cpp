@@ -160,7 +160,9 @@ StatementShape read_function_body(std::string_view create_function) {
   if (body == nullptr) return not_analysed("the function has no SQL body");
   StatementShape shape;
   shape.kind = StatementKind::kRead;
-  StatementWalker{shape}.visit(*body);
+  StatementWalker walker{shape};
+  walker.visit(*body);
+  if (const TreeNode* parameters = function->find("parameters")) walker.visit(*parameters);
   shape.may_change_session = shape.kind != StatementKind::kRead;
   return shape;
 }

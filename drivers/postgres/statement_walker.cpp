@@ -20,19 +20,16 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
 }
 
 /// Node types whose members say everything.
-constexpr std::array<std::string_view, 36> kPlain{
-    "A_ArrayExpr",     "A_Indices",      "A_Star",
-    "BitString",       "BoolExpr",       "Boolean",
-    "BooleanTest",     "CTECycleClause", "CTESearchClause",
-    "CaseWhen",        "CoalesceExpr",   "CollateClause",
-    "Float",           "GroupingFunc",   "GroupingSet",
-    "InferClause",     "Integer",        "List",
-    "MergeWhenClause", "MinMaxExpr",     "MultiAssignRef",
-    "NamedArgExpr",    "NullTest",       "OnConflictClause",
-    "RangeSubselect",  "ReturnStmt",     "RowExpr",
-    "SetToDefault",    "SortBy",         "String",
-    "WindowDef",       "XmlSerialize",   "RangeTableFuncCol",
-    "CommonTableExpr", "XmlExpr",        "IndexElem"};
+constexpr std::array<std::string_view, 35> kPlain{
+    "A_ArrayExpr",     "A_Indices",    "A_Star",          "BitString",
+    "BoolExpr",        "Boolean",      "BooleanTest",     "CTECycleClause",
+    "CTESearchClause", "CaseWhen",     "CoalesceExpr",    "CollateClause",
+    "Float",           "GroupingFunc", "GroupingSet",     "InferClause",
+    "Integer",         "List",         "MergeWhenClause", "MinMaxExpr",
+    "MultiAssignRef",  "NamedArgExpr", "NullTest",        "OnConflictClause",
+    "RangeSubselect",  "ReturnStmt",   "RowExpr",         "SetToDefault",
+    "String",          "WindowDef",    "XmlSerialize",    "RangeTableFuncCol",
+    "CommonTableExpr", "XmlExpr",      "IndexElem"};
 
 /// Members that hold one node of a known type without its name.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kUnwrapped{{
@@ -96,7 +93,7 @@ void StatementWalker::visit(const TreeNode& node) {
   if (node.kind == TreeNode::Kind::kArray) {
     for (const TreeNode& item : node.items) visit(item);
   } else if (node.wrapped()) {
-    visit_as(node.members.front().first, node.members.front().second);
+    visit_as(node.members.front().key, node.members.front().value);
   } else if (node.kind == TreeNode::Kind::kObject && !node.members.empty()) {
     not_understood("a node without a type");
   }
@@ -144,6 +141,14 @@ void StatementWalker::visit_as(std::string_view type, const TreeNode& fields) {
   if (type == "Alias") return alias(fields);
   if (type == "A_Indirection") return indirection(fields);
   if (type == "RangeFunction") return range_function(fields);
+  if (type == "SortBy") {
+    if (const TreeNode* names = fields.find("useOp")) add_operator(object_name(names), 2);
+    return visit_members(type, fields, {"useOp"});
+  }
+  if (type == "FunctionParameter") {  // the caller evaluates the default
+    if (const TreeNode* value = fields.find("defexpr")) visit(*value);
+    return;
+  }
   if (type == "TypeName") {
     shape_->casts.push_back({object_name(fields.find("names")), false, {}, false});
     return;

@@ -73,6 +73,7 @@ CREATE TABLE animals (id int, name text);
 CREATE TABLE dogs (bark text) INHERITS (animals);
 CREATE TABLE puppies (weeks int) INHERITS (dogs);
 CREATE TABLE "MiXed" ("Id" int, "select" text);
+CREATE TABLE clocks (at timetz);
 CREATE SEQUENCE numbers;
 CREATE SCHEMA other;
 CREATE TABLE other.orders (id int);
@@ -89,6 +90,7 @@ CREATE FUNCTION f_text() RETURNS SETOF int LANGUAGE sql STABLE AS 'SELECT x FROM
 CREATE FUNCTION f_atomic(a int) RETURNS bigint LANGUAGE sql STABLE
   BEGIN ATOMIC SELECT count(*) + a FROM products WHERE price > 1; END;
 CREATE FUNCTION f_return() RETURNS bigint LANGUAGE sql STABLE RETURN (SELECT count(*) FROM by_name);
+CREATE FUNCTION f_atomic_default(t timestamptz DEFAULT now()) RETURNS timestamptz LANGUAGE sql STABLE RETURN t;
 CREATE FUNCTION f_atomic_now() RETURNS timestamptz LANGUAGE sql STABLE BEGIN ATOMIC SELECT now(); END;
 CREATE FUNCTION f_atomic_definer() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER
   BEGIN ATOMIC SELECT count(*) FROM products; END;

@@ -231,6 +231,8 @@ const std::vector<Case>& cases() {
       {"SELECT note::day FROM customers", kRead, kTtl, {"public.customers"}, "text cast"},
       {"SELECT note::pair FROM customers", kRead, kTtl, {"public.customers"}, "text cast"},
       {"SELECT * FROM jsonb_to_record('{}') AS x(d date)", kRead, kTtl, {}, "jsonb_to_record"},
+      {"SELECT '10:00'::timetz", kRead, kTtl, {}, "timetz"},
+      {"SELECT * FROM clocks", kRead, kTtl, {"public.clocks"}, "clocks.at is timetz"},
       // Chance, session, effects.
       {"SELECT random()", kRead, kTtl, {}, "random()"},
       {"SELECT gen_random_uuid(), clock_timestamp()", kRead, kTtl, {}, "gen_random_uuid()"},
@@ -331,6 +333,7 @@ const std::vector<Case>& cases() {
        kProvable,
        {"public.by_name", "public.customers", "public.order_totals", "public.orders"}},
       {"SELECT f_atomic_now()", kRead, kTtl, {}, "now()"},
+      {"SELECT f_atomic_default()", kRead, kTtl, {}, "now()"},
       {"SELECT f_atomic_liar()", kRead, kTtl, {}, "f_liar"},
       {"SELECT f_atomic_definer()", kRead, kTtl, {}, "f_atomic_definer"},
       {"SELECT c.label FROM customers c",

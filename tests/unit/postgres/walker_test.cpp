@@ -226,6 +226,7 @@ TEST(WalkerTest, OperatorsAreFoundWrittenOrImplied) {
               UnorderedElementsAre("+/2", "-/1", "s.###/2"));
   EXPECT_THAT(operators("SELECT a LIKE b"), Contains("~~/2"));
   EXPECT_THAT(operators("SELECT a != b"), ElementsAre("<>/2"));
+  EXPECT_THAT(operators("SELECT a FROM b ORDER BY a USING OPERATOR(s.>>)"), ElementsAre("s.>>/2"));
   for (const char* sql :
        {"SELECT * FROM a JOIN b USING (x)", "SELECT * FROM a NATURAL JOIN b",
         "SELECT a IN (SELECT 1)", "SELECT a IN (1, 2)", "SELECT CASE a WHEN 1 THEN 2 END",

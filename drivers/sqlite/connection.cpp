@@ -221,21 +221,39 @@ spi::RunOutcome SqliteConnection::run_prepared(PreparedStatement& prepared,
   if (mode_ == Mode::kReading) {
     throw_plain(ErrorCode::kUsage, "run a statement: it writes, and the transaction is read-only");
   }
+  if (mode_ == Mode::kWriting) return step_all(prepared);
   if (prepared.access.vacuum || prepared.access.checkpoint) return run_alone(prepared);
-  if (mode_ == Mode::kWriting) {
-    return step_all(prepared);
-  }
+  return run_in_own_transaction(prepared);
+}
+
+// What SQLite does by itself for a statement outside a transaction, but with the steps the journal
+// needs to know.
+spi::RunOutcome SqliteConnection::run_in_own_transaction(PreparedStatement& prepared) {
   begin_write();
+  const std::int64_t before = sqlite3_total_changes64(state_->handle.get());
   try {
     spi::RunOutcome outcome = step_all(prepared);
-    sqlite3_reset(
-        prepared.statement.get());  // a statement with RETURNING would keep the COMMIT from ending
+    sqlite3_reset(prepared.statement.get());  // with RETURNING it would keep the COMMIT from ending
     commit_write();
     return outcome;
+  } catch (const ConstraintError&) {
+    // INSERT OR FAIL and RAISE(FAIL, …) keep the rows before the one that failed.
+    const bool keeps = sqlite3_total_changes64(state_->handle.get()) != before;
+    if (!keeps || !in_transaction(state_->handle) || !try_commit_write()) rollback_write();
+    throw;
   } catch (...) {
     sqlite3_reset(prepared.statement.get());
     rollback_write();
     throw;
+  }
+}
+
+bool SqliteConnection::try_commit_write() noexcept {
+  try {
+    commit_write();
+    return true;
+  } catch (...) {
+    return false;
   }
 }
 
@@ -244,8 +262,7 @@ spi::RunOutcome SqliteConnection::run_alone(PreparedStatement& prepared) {
   spi::RunOutcome outcome = step_all(prepared);
   OwnChanges everything;
   everything.everything = prepared.access.vacuum;
-  if (!in_transaction(state_->handle)) journal_.log(everything);
-  changes_ = OwnChanges{};
+  journal_.log(everything);
   return outcome;
 }
 

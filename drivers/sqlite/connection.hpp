@@ -69,6 +69,8 @@ class SqliteConnection final : public spi::Connection {
   [[nodiscard]] spi::RunOutcome step_all(PreparedStatement& prepared);
   [[nodiscard]] spi::RunOutcome run_prepared(PreparedStatement& prepared,
                                              const spi::RunRequest& request);
+  [[nodiscard]] spi::RunOutcome run_in_own_transaction(PreparedStatement& prepared);
+  [[nodiscard]] bool try_commit_write() noexcept;
   [[nodiscard]] spi::RunOutcome run_alone(PreparedStatement& prepared);
   void note_changes(const StatementAccess& access);
   void begin_write();

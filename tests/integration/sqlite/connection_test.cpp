@@ -196,6 +196,20 @@ TEST_F(ConnectionTest, MaintenanceRunsOutsideTransactions) {
   EXPECT_EQ(write("INSERT INTO t VALUES (1)").affected, 1U);
 }
 
+TEST_F(ConnectionTest, MaintenanceInATransactionDoesNotHideWhatTheTransactionWrote) {
+  open("CREATE TABLE t (x)");
+  for (const char* sql : {"VACUUM", "PRAGMA wal_checkpoint"}) {
+    writer_->begin(spi::Isolation::kSerializable, spi::TransactionAccess::kReadWrite, soon());
+    write("INSERT INTO t VALUES (1)");
+    try {
+      (void)write(sql);
+    } catch (const Error&) {  // refused by SQLite
+    }
+    writer_->commit(soon());
+    EXPECT_THAT(changes(), ::testing::Contains("main.t")) << sql;
+  }
+}
+
 TEST_F(ConnectionTest, AStatementThatWasStoppedHalfWayWroteNothing) {
   open("CREATE TABLE t (x)");
   error_of(ErrorCode::kTimeout, [&] {
@@ -208,6 +222,17 @@ TEST_F(ConnectionTest, AStatementThatWasStoppedHalfWayWroteNothing) {
   EXPECT_EQ(integer("SELECT count(*) FROM t"), 0);
   EXPECT_EQ(changes(), std::vector<std::string>{});
   EXPECT_EQ(write("INSERT INTO t VALUES (1)").affected, 1U);
+}
+
+TEST_F(ConnectionTest, AStatementThatFailsKeepsWhatSqliteKeepsOutsideTransactions) {
+  open("CREATE TABLE t (x UNIQUE); INSERT INTO t VALUES (2)");
+  error_of(ErrorCode::kConstraint, [&] { write("INSERT INTO t VALUES (1), (2), (3)"); });
+  EXPECT_EQ(integer("SELECT count(*) FROM t"), 1);
+  EXPECT_EQ(changes(), std::vector<std::string>{});
+  error_of(ErrorCode::kConstraint, [&] { write("INSERT OR FAIL INTO t VALUES (1), (2), (3)"); });
+  EXPECT_EQ(integer("SELECT count(*) FROM t"), 2);
+  EXPECT_EQ(changes(), std::vector<std::string>{"main.t"});
+  EXPECT_EQ(writer_->state(), spi::TransactionState::kIdle);
 }
 
 TEST_F(ConnectionTest, DeclaredTypesNameTheColumns) {

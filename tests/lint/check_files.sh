@@ -18,15 +18,18 @@ list=src/cmake/public_headers.cmake
 while read -r header; do
   grep -qE "^ *${header//./\\.}\)?$" $list || report "include/weir/$header:1: not in $list"
 done < <(cpp_files include/weir | sed 's|^include/weir/||')
-# A forgotten source or test would never be built or run, and nobody would notice.
+# A forgotten source or test would never be built or run, and nobody would notice. What tests share is named wherever it
+# is used.
+mapfile -t lists < <(find src drivers tests examples -name CMakeLists.txt 2>/dev/null)
 while read -r file; do
-  folder=$(dirname "$file")
-  grep -qsE "(^|[[:space:](])$(basename "$file")([[:space:])]|\$)" "$folder/CMakeLists.txt" ||
-    report "$file:1: not named in $folder/CMakeLists.txt"
+  named_in=("$(dirname "$file")/CMakeLists.txt")
+  if [[ $file == tests/support/* ]]; then named_in=("${lists[@]}"); fi
+  grep -qsE "(^|[[:space:](/])$(basename "$file")([[:space:])]|\$)" "${named_in[@]}" ||
+    report "$file:1: no CMakeLists.txt names it"
 done < <(cpp_files src drivers tests examples | grep '\.cpp$')
 while IFS=: read -r list name; do
-  [ -e "$(dirname "$list")/$name" ] || report "$list:1: names $name, which does not exist"
-done < <(find src drivers tests examples -name CMakeLists.txt -exec grep -HoE '[a-z0-9_]+\.cpp\b' {} + 2>/dev/null)
+  [[ $name == */* || -e "$(dirname "$list")/$name" ]] || report "$list:1: names $name, which does not exist"
+done < <(grep -HoE '[^[:space:]()"]+\.cpp\b' "${lists[@]}" /dev/null)
 while read -r folder; do
   grep -qE "^ *$folder\)?$" tests/CMakeLists.txt || report "tests/$folder/CMakeLists.txt:1: $folder is not an area of tests/CMakeLists.txt"
 done < <(find tests/{unit,integration,property,fault} -mindepth 2 -name CMakeLists.txt -printf '%h\n' 2>/dev/null | sed 's|^tests/||' | sort)

@@ -14,8 +14,9 @@ void generate(const std::string& file, int customers);
 /// orders.
 void place_order(const std::string& file);
 
-/// One of the queries a customer's page makes. Each takes the customer as ?1; the first column
-/// tells most.
+enum class Asks { kCustomer, kShop };
+
+/// One of the queries a customer's page makes; its first column tells most.
 struct PageQuery {
   const char* name;
   const char* sql;

@@ -85,6 +85,24 @@ expect fail check_words docs/a.md 'see /wor''k/main/x\n'
 expect fail check_words tests/a.sh 'cd /hom''e/somebody/x\n'
 expect pass check_words docs/a.md 'how we work/rest; /var/lib/x; the root/ of it; a/work/b\n'
 
+expect fail check_snippets docs/guide/a.md '```cpp\nint a;\n```\n'
+expect pass check_snippets docs/guide/a.md '```cmake\nproject(a)\n```\n'
+expect fail check_snippets docs/guide/a.md '<!-- snippet: a.cpp#gone -->\n```cpp\nint a;\n```\n'
+snippet='void f() {\n  // [a]\n  if (x) {\n    g();\n  }\n  // [a]\n}\n'
+page='<!-- snippet: a.cpp#a -->\n```cpp\n%s\n```\n'
+mkdir -p "$tree/examples/snippets" "$tree/docs/guide"
+for block in 'if (x) {\n  g();\n}' 'if (x) {\n  h();\n}'; do
+  printf '%b' "$snippet" >"$tree/examples/snippets/a.cpp"
+  # shellcheck disable=SC2059 # the page is the format
+  printf "$page" "$(printf '%b' "$block")" >"$tree/docs/guide/a.md"
+  got=differs
+  if "$lint/check_snippets.sh" "$tree" >/dev/null 2>&1; then got=same; fi
+  if [ $got = "$([[ $block == *h\(* ]] && echo same || echo differs)" ]; then
+    echo "check_snippets: $got for $block"
+    failures=$((failures + 1))
+  fi
+done
+
 if command -v clang-format-14 >/dev/null; then
   expect fail check_format src/base/a.cpp 'int   x=1;\n'
   expect pass check_format src/base/a.cpp 'int x = 1;\n'

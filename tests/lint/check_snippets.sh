@@ -53,7 +53,7 @@ while read -r page; do
   if [ "${2:-}" = --write ]; then
     cmp -s "$wanted" "$page" || cat "$wanted" >"$page"
   elif ! cmp -s "$wanted" "$page"; then
-    line=$(cmp "$wanted" "$page" 2>/dev/null | sed 's/.*line //')
+    line=$(cmp "$wanted" "$page" 2>/dev/null | sed 's/.*line //' || true)
     report "$page:${line:-1}: differs from its source; run tests/lint/check_snippets.sh . --write"
   fi
 done < <(find README.md docs/guide -name '*.md' 2>/dev/null | sort)

@@ -96,8 +96,8 @@ for block in 'if (x) {\n  g();\n}' 'if (x) {\n  h();\n}'; do
   # shellcheck disable=SC2059 # the page is the format
   printf "$page" "$(printf '%b' "$block")" >"$tree/docs/guide/a.md"
   got=differs
-  if "$lint/check_snippets.sh" "$tree" >/dev/null 2>&1; then got=same; fi
-  if [ $got = "$([[ $block == *h\(* ]] && echo same || echo differs)" ]; then
+  if output=$("$lint/check_snippets.sh" "$tree" 2>&1); then got=same; fi
+  if [[ $got = "$([[ $block == *h\(* ]] && echo same || echo differs)" || $got$output = differs ]]; then
     echo "check_snippets: $got for $block"
     failures=$((failures + 1))
   fi

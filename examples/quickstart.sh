@@ -30,9 +30,11 @@ $build/examples/shop_page "$shop" "$customers"
 
 say "The same from the command line"
 weir() {
-  printf '\n$ weir'
-  printf ' %q' "$@"
-  printf '\n'
+  local word line='$ weir'
+  for word in "$@"; do
+    if [[ $word =~ [^a-z0-9-] ]]; then line+=" \"$word\""; else line+=" $word"; fi
+  done
+  printf '\n%s\n' "$line"
   $build/weir "$@"
 }
 export WEIR_DATABASE=sqlite:$shop/shop.db

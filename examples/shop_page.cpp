@@ -14,6 +14,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <vector>
 #include <weir/open_driver.hpp>
 #include <weir/weir.hpp>
 
@@ -93,19 +94,23 @@ void show_write(const weir::Database& db, shop::Direct& direct, const std::strin
                 const std::string& file) {
   // A bound of zero: every hit is checked against the journal, so nothing is ever a write behind.
   const weir::Database exact = db.with({.max_staleness = std::chrono::milliseconds{0}});
-  std::array<Seen, kPage.size()> before;
-  for (std::size_t i = 0; i < kPage.size(); ++i) before[i] = shop::seen(ask(exact, i, 1));
+  std::vector<weir::Result> before;
+  for (std::size_t i = 0; i < kPage.size(); ++i) before.push_back(ask(exact, i, 1));
   write_from_another_process(program, file);
   std::printf("\nA second process placed an order for customer 1. The same page again:\n\n");
   std::printf("query          before       after        from      why\n");
   std::printf("----------------------------------------------------------------------\n");
   for (std::size_t i = 0; i < kPage.size(); ++i) {
     const weir::Result result = ask(exact, i, 1);
-    const Seen after = shop::seen(result);
-    std::printf("%-14s %-12s %-12s %-9s %s\n", kPage[i].name, before[i].first.c_str(),
-                after == before[i] ? "the same" : after.first.c_str(),
+    const Seen then = shop::seen(before[i]);
+    const Seen now = shop::seen(result);
+    const bool same = result.json() == before[i].json();
+    std::printf("%-14s %-12s %-12s %-9s %s\n", kPage[i].name, then.first.c_str(),
+                same          ? "the same"
+                : now == then ? "other rows"
+                              : now.first.c_str(),
                 std::string{to_string(result.source())}.c_str(), result.reason().c_str());
-    if (after != direct.ask(i, 1)) throw std::runtime_error("weir and SQLite disagree");
+    if (now != direct.ask(i, 1)) throw std::runtime_error("weir and SQLite disagree");
   }
   std::printf("\nEvery answer above was compared with SQLite's own.\n");
 }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <exception>
 #include <functional>
 #include <map>
@@ -58,6 +59,12 @@ struct Request {
   std::function<int()> action{};
 };
 
+/// `'word'`, unless it could be a DSN, which may hold a password.
+std::string shown(const std::string& word) {
+  if (word.find_first_of(":=/@") != std::string::npos) return "what is given";
+  return fmt::format("'{}'", printable(word));
+}
+
 CLI::Option* add_duration(CLI::App& command, const std::string& name,
                           const std::function<void(std::chrono::milliseconds)>& set,
                           const std::string& help) {
@@ -65,10 +72,9 @@ CLI::Option* add_duration(CLI::App& command, const std::string& name,
     const auto duration = detail::parse_duration(text);
     if (!duration) {
       throw CLI::ValidationError(
-          name,
-          fmt::format("'{}' is no duration; expected 0 or digits and a unit, as in 250ms, 30s, "
-                      "5min, 1h, up to 3650d",
-                      printable(text)));
+          name, fmt::format("{} is no duration; expected 0 or digits and a unit, as in 250ms, 30s, "
+                            "5min, 1h, up to 3650d",
+                            shown(text)));
     }
     set(*duration);
   };
@@ -113,7 +119,7 @@ void add_migrate(CLI::App& app, Request& request) {
     const auto found = directions.find(word);
     if (found == directions.end()) {
       throw CLI::ValidationError("ACTION",
-                                 fmt::format("'{}' is none of up, down, status", printable(word)));
+                                 fmt::format("{} is none of up, down, status", shown(word)));
     }
     arguments.direction = found->second;
   };
@@ -184,9 +190,20 @@ void add_query(CLI::App& app, Request& request) {
       "query", "Run a statement through the cache; print its rows and where they came from");
   QueryArguments& arguments = request.query;
   add_target(command, arguments.target);
-  command.add_option("--repeat", arguments.repeat, "Run it so many times, 1 to 1000000 (1)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000).description(""));
+  const auto read_repeat = [&arguments](const std::string& text) {
+    constexpr std::size_t kMost = 1'000'000;
+    std::size_t count = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (fault != std::errc{} || end != text.data() + text.size() || count < 1 || count > kMost) {
+      throw CLI::ValidationError("--repeat",
+                                 fmt::format("{} is no number from 1 to {}", shown(text), kMost));
+    }
+    arguments.repeat = count;
+  };
+  command
+      .add_option_function<std::string>("--repeat", read_repeat,
+                                        "Run it so many times, 1 to 1000000 (1)")
+      ->type_name("N");
   add_duration(
       command, "--max-staleness", [&arguments](auto bound) { arguments.max_staleness = bound; },
       "Bound on staleness; 0 validates every hit (1s)");
@@ -211,7 +228,7 @@ std::string unexpected(const std::vector<std::string>& extras) {
     return fmt::format("unknown option {}", printable(option->substr(0, option->find('='))));
   if (extras.front().find_first_of(":=/@") != std::string::npos)
     return "an argument too many; a database is named with --database";
-  return fmt::format("unexpected argument '{}'", printable(extras.front()));
+  return fmt::format("unexpected argument {}", shown(extras.front()));
 }
 
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {

@@ -36,7 +36,9 @@ class FeedCrashTest : public ::testing::Test {
 
 TEST_F(FeedCrashTest, ACrashThatLosesACommittedWriteIsANewIncarnationThoughItsIdIsUsedAgain) {
   const std::string before = pull().incarnation;
-  shell("kill -STOP " + run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"));
+  const std::string walwriter =
+      run("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'");
+  shell("kill -STOP " + walwriter);
   const std::string lost =
       run("SET synchronous_commit = off; INSERT INTO t VALUES (1) RETURNING x");
   const spi::Pull told = pull();
@@ -44,6 +46,7 @@ TEST_F(FeedCrashTest, ACrashThatLosesACommittedWriteIsANewIncarnationThoughItsId
   ASSERT_EQ(std::to_string(told.changes.front().id), lost);
 
   cluster_->crash_and_restart();
+  shell("kill -KILL " + walwriter + " 2>/dev/null || true");  // stopped, it outlives its server
 
   // The premise: the write is gone, and what it was called is somebody else's name now.
   ASSERT_EQ(run("SELECT count(*) FROM t"), "0");

@@ -19,18 +19,20 @@ struct Migration {
 
 /// Where a database's weir schema stands.
 struct MigrationStatus {
-  int installed{0};  ///< 0: none.
-  int known{0};      ///< The newest this library knows.
+  int installed{0};                    ///< 0: none.
+  int known{0};                        ///< The newest this library knows.
   std::vector<std::string> applied{};  ///< "0001 journal", …
   std::vector<std::string> pending{};
-  std::string ddl_tracking{};  ///< How DDL is noticed: "event triggers", "fingerprint", "schema version", or empty.
+  std::string ddl_tracking{};  ///< How DDL is noticed: "event triggers", "fingerprint", "schema
+                               ///< version", or empty.
 };
 
 /// What was done, or would be done, to one object.
 struct AdminStep {
   std::string object{};
-  std::string action{};  ///< "tracked", "already tracked", "skipped: foreign table", "0001 journal: up", …
-  std::string sql{};     ///< The statement, for a dry run.
+  std::string
+      action{};  ///< "tracked", "already tracked", "skipped: foreign table", "0001 journal: up", …
+  std::string sql{};  ///< The statement, for a dry run.
 };
 
 enum class Severity { kOk, kNote, kWarning, kError };
@@ -59,7 +61,8 @@ class Admin {
   virtual ~Admin() = default;
 
   [[nodiscard]] virtual MigrationStatus status() = 0;
-  /// Applies what is pending, each migration in its own transaction. Errors: `kMigration`, `kPermission`.
+  /// Applies what is pending, each migration in its own transaction. Errors: `kMigration`,
+  /// `kPermission`.
   virtual std::vector<AdminStep> migrate_up(DryRun dry_run, const Progress& progress) = 0;
   /// Takes everything of weir's out again: triggers, functions, journal, schema.
   virtual std::vector<AdminStep> migrate_down(DryRun dry_run, const Progress& progress) = 0;

@@ -12,8 +12,9 @@ namespace weir::spi {
 
 /// What a change touched.
 enum class ChangeKind : std::uint8_t {
-  kRelation,    ///< `target` is a relation id as the analysis names it (PostgreSQL: the oid; SQLite: `schema.table`).
-  kTag,         ///< `target` is a tag.
+  kRelation,  ///< `target` is a relation id as the analysis names it (PostgreSQL: the oid; SQLite:
+              ///< `schema.table`).
+  kTag,       ///< `target` is a tag.
   kTagPattern,  ///< `target` is a glob over tags.
   kEverything,  ///< Any DDL: every entry and every analysis.
 };
@@ -27,9 +28,11 @@ struct Change {
 
 /// What one pull learned.
 struct Pull {
-  Snapshot snapshot{};          ///< Taken by the pull: later reads on the same database see at least this.
-  std::string incarnation{};    ///< Of the server that answered; ids of different incarnations do not compare.
-  std::vector<Change> changes;  ///< Every change not seen by the previous pull's snapshot; order means nothing.
+  Snapshot snapshot{};  ///< Taken by the pull: later reads on the same database see at least this.
+  std::string incarnation{};  ///< Of the server that answered; ids of different incarnations do not
+                              ///< compare.
+  std::vector<Change>
+      changes;  ///< Every change not seen by the previous pull's snapshot; order means nothing.
   /// Not empty: nothing read before this pull can be judged any more, and this is why.
   std::string reset{};
 };
@@ -44,22 +47,24 @@ class ChangeFeed {
   ChangeFeed& operator=(const ChangeFeed&) = delete;
   virtual ~ChangeFeed() = default;
 
-  /// Learns what changed since the last pull that returned. The first one returns just the snapshot.
-  /// Errors: `Error`; then nothing was learned and the next call starts from the same place, reconnecting if need
-  /// be. `kMigration` when the journal is missing, older or newer than this library.
+  /// Learns what changed since the last pull that returned. The first one returns just the
+  /// snapshot. Errors: `Error`; then nothing was learned and the next call starts from the same
+  /// place, reconnecting if need be. `kMigration` when the journal is missing, older or newer than
+  /// this library.
   [[nodiscard]] virtual Pull pull(Deadline deadline) = 0;
 };
 
 /// What one step of a listener did.
 struct ListenStep {
-  bool woken{false};             ///< A wake-up arrived: pulling now will likely bring something.
-  bool leader{false};            ///< This process watches the journal and wakes the others.
-  bool wake_ups_arrive{false};   ///< Proven by a probe: false behind a transaction-mode pooler.
-  std::size_t announced{0};      ///< Changes this step announced, as leader.
-  std::size_t pruned{0};         ///< Journal rows this step pruned, as leader.
+  bool woken{false};            ///< A wake-up arrived: pulling now will likely bring something.
+  bool leader{false};           ///< This process watches the journal and wakes the others.
+  bool wake_ups_arrive{false};  ///< Proven by a probe: false behind a transaction-mode pooler.
+  std::size_t announced{0};     ///< Changes this step announced, as leader.
+  std::size_t pruned{0};        ///< Journal rows this step pruned, as leader.
 };
 
-/// Waits for wake-ups, and, when elected, sends them and prunes the journal. Nothing depends on it for being right.
+/// Waits for wake-ups, and, when elected, sends them and prunes the journal. Nothing depends on it
+/// for being right.
 ///
 /// Thread safety: one `step` at a time; `interrupt` from anywhere.
 class Listener {
@@ -69,8 +74,8 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   virtual ~Listener() = default;
 
-  /// Waits for a wake-up until the deadline, doing the leader's duties if elected, and returns early when woken.
-  /// Errors: `Error` when the connection is lost; the next call reconnects.
+  /// Waits for a wake-up until the deadline, doing the leader's duties if elected, and returns
+  /// early when woken. Errors: `Error` when the connection is lost; the next call reconnects.
   [[nodiscard]] virtual ListenStep step(Deadline deadline) = 0;
   /// Makes a running or the next `step` return at once.
   virtual void interrupt() noexcept = 0;

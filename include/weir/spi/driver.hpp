@@ -23,9 +23,11 @@ enum class Access : std::uint8_t { kRead, kWrite };
 
 /// What a fresh connection is connected to.
 struct ConnectionInfo {
-  std::string incarnation{};      ///< As the change feed tells it; empty when weir's schema is not installed.
-  std::string environment{};      ///< Everything of server and connection that can change a result's text: version,
-                                  ///< settings after the profile was applied, user. Part of the key.
+  std::string
+      incarnation{};  ///< As the change feed tells it; empty when weir's schema is not installed.
+  std::string
+      environment{};  ///< Everything of server and connection that can change a result's text:
+                      ///< version, settings after the profile was applied, user. Part of the key.
   bool standby{false};
   std::string server_version{};
 };
@@ -41,8 +43,8 @@ struct RunRequest {
 
 /// What a statement answered.
 struct RunOutcome {
-  ResultRef rows{};             ///< Never null; no columns for a statement without a result.
-  std::uint64_t affected{0};    ///< Rows inserted, updated, deleted; rows returned for a read.
+  ResultRef rows{};           ///< Never null; no columns for a statement without a result.
+  std::uint64_t affected{0};  ///< Rows inserted, updated, deleted; rows returned for a read.
 };
 
 enum class Isolation : std::uint8_t { kReadCommitted, kRepeatableRead, kSerializable };
@@ -71,21 +73,24 @@ class Connection {
   /// Asks the database whether the connection still works. Never throws.
   [[nodiscard]] virtual bool ping(Deadline deadline) noexcept = 0;
 
-  /// What `sql` reads and writes, by the catalog as this connection sees it. Does not throw for statements that
-  /// are wrong: those are `kOther`, and running them brings the database's own error.
+  /// What `sql` reads and writes, by the catalog as this connection sees it. Does not throw for
+  /// statements that are wrong: those are `kOther`, and running them brings the database's own
+  /// error.
   [[nodiscard]] virtual Analysis analyze(std::string_view sql, Deadline deadline) = 0;
 
-  /// Runs one statement. Errors: `Error`, translated; `kUsage` for a wrong parameter count or a parameter of a
-  /// type this database has not. A cached plan whose type changed is prepared again, once, when nothing was written.
+  /// Runs one statement. Errors: `Error`, translated; `kUsage` for a wrong parameter count or a
+  /// parameter of a type this database has not. A cached plan whose type changed is prepared again,
+  /// once, when nothing was written.
   [[nodiscard]] virtual RunOutcome run(const RunRequest& request) = 0;
 
-  /// Makes the session this one: role, search_path, settings; an undeclared one is the profile every connection
-  /// starts with. Cheap when it already is.
+  /// Makes the session this one: role, search_path, settings; an undeclared one is the profile
+  /// every connection starts with. Cheap when it already is.
   virtual void use_session(const Session& session, Deadline deadline) = 0;
-  /// Whether the session is still as declared and holds nothing (temporary tables, changed settings) that could
-  /// change results: what fills the cache must have run where this is true. Empty, or the reason why not. It also
-  /// speaks of the statement run last: ask after the read that is to fill (behind a transaction-mode pooler nobody
-  /// knows before where a statement will run). Free when nothing suspicious ran.
+  /// Whether the session is still as declared and holds nothing (temporary tables, changed
+  /// settings) that could change results: what fills the cache must have run where this is true.
+  /// Empty, or the reason why not. It also speaks of the statement run last: ask after the read
+  /// that is to fill (behind a transaction-mode pooler nobody knows before where a statement will
+  /// run). Free when nothing suspicious ran.
   [[nodiscard]] virtual std::string session_doubt(Deadline deadline) = 0;
 
   virtual void begin(Isolation isolation, TransactionAccess access, Deadline deadline) = 0;
@@ -106,7 +111,8 @@ class Connection {
 
 /// One database behind one DSN.
 ///
-/// Thread safety: shared object safe. Lifetime: outlives its connections, feeds, listeners and admins.
+/// Thread safety: shared object safe. Lifetime: outlives its connections, feeds, listeners and
+/// admins.
 class Driver {
  public:
   Driver() = default;

@@ -345,6 +345,12 @@ void Core::note_miss(const Call& call, const Miss& miss) {
   }
 }
 
+bool Core::of_another_incarnation(const Lease& lease) const {
+  if (lease.opened() >= incarnation_since_.load(std::memory_order_relaxed)) return false;
+  const LabelRef label = freshness_.label();
+  return label != nullptr && label->incarnation != lease->info().incarnation;
+}
+
 void Core::pulled(const Puller::Attempt& attempt) {
   if (!attempt.failure.empty()) {
     counters_.pull_failures.add();
@@ -355,6 +361,9 @@ void Core::pulled(const Puller::Attempt& attempt) {
   counters_.pull.record(attempt.took);
   counters_.changes.add(attempt.pull.changes.size());
   if (journal_failing_.exchange(false)) events_.degraded.emit({"journal", ""});
+  if (attempt.applied.first || !attempt.applied.reset.empty())
+    incarnation_since_.store(clock_.now(),
+                             std::memory_order_relaxed);  // read late, it costs a miss
   if (!attempt.applied.reset.empty()) {
     counters_.resets.add();
     events_.invalidated.emit({InvalidationEvent::Kind::kReset, attempt.applied.reset});

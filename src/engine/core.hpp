@@ -190,6 +190,7 @@ class Core {
       try {
         lease->use_session(call.asker.session, call.deadline);
         adopt_environment(lease->info());
+        if (of_another_incarnation(lease)) lease.discard();
         return f(*lease);
       } catch (const Error& error) {
         if (again || retry == Retry::kNever || error.connection_usable() ||
@@ -200,6 +201,9 @@ class Core {
     }
   }
 
+  /// Whether the connection was opened before the journal's incarnation came to be: nothing read on
+  /// it can be stored, and a fresh one may do.
+  [[nodiscard]] bool of_another_incarnation(const Lease& lease) const;
   [[nodiscard]] StatementRef remember(const Asker& asker, std::string_view sql);
   [[nodiscard]] bool facts_hold(const Facts& facts, TimePoint now) const;
   [[nodiscard]] std::shared_ptr<const Facts> analyze(const Call& call, spi::Connection& connection);
@@ -245,6 +249,7 @@ class Core {
   RulesFile rules_;
   std::atomic<bool> asked_{false};  // since the background thread last looked
   std::atomic<bool> journal_failing_{false};
+  std::atomic<TimePoint> incarnation_since_{TimePoint{}};  // when a pull first told of it
 
   mutable Mutex mutex_;
   std::string environment_ WEIR_GUARDED_BY(mutex_);

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace weir::detail {
 
 Ruling Ruling::of(const EffectivePolicy& policy) noexcept {
@@ -60,6 +64,46 @@ Decision decide(const spi::Analysis& analysis, const DecisionInput& input) {
   decision.share = true;
   decision.proven = provable;
   return decision;
+}
+
+namespace {
+
+bool holds_time_word(std::string_view text) {
+  constexpr std::array<std::string_view, 4> kWords{"now", "today", "tomorrow", "yesterday"};
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  for (std::size_t at = 0; at < text.size();) {
+    if (!is_letter(text[at])) {
+      ++at;
+      continue;
+    }
+    std::size_t end = at;
+    while (end < text.size() && is_letter(text[end])) ++end;
+    const std::string_view word = text.substr(at, end - at);
+    at = end;
+    const auto same = [&](std::string_view known) {
+      return std::equal(word.begin(), word.end(), known.begin(), known.end(),
+                        [](char a, char b) { return (a | 0x20) == b; });
+    };
+    if (std::any_of(kWords.begin(), kWords.end(), same)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool may_name_current_time(const Params& params) {
+  bool found = false;
+  const auto look = [&](const ParamView& value) {
+    if (value.type() == ParamType::kText) found = found || holds_time_word(value.text());
+  };
+  params.for_each([&](const ParamView& value) {
+    if (value.type() == ParamType::kArray) {
+      value.array().for_each(look);
+    } else {
+      look(value);
+    }
+  });
+  return found;
 }
 
 bool expired(const AgeInput& input) noexcept {

@@ -6,6 +6,7 @@
 
 #include "src/engine/policy.hpp"
 #include "weir/clock.hpp"
+#include "weir/params.hpp"
 #include "weir/policy.hpp"
 #include "weir/result.hpp"
 #include "weir/spi/analysis.hpp"
@@ -43,6 +44,12 @@ struct DecisionInput {
 
 /// The rule for what is cached, design §1 "Untracked". Pure.
 [[nodiscard]] Decision decide(const spi::Analysis& analysis, const DecisionInput& input);
+
+/// Whether a text among the parameters, or an element of an array, holds a word that PostgreSQL
+/// takes for the current time when it becomes a date or a timestamp: now, today, tomorrow,
+/// yesterday, as a word of its own in any case. The analysis sees no values, so a result read with
+/// one is kept only under a TTL. Pure.
+[[nodiscard]] bool may_name_current_time(const Params& params);
 
 /// What keeps a memory entry from being served as the caller asked, beside the freshness rule.
 /// Pure.

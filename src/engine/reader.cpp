@@ -273,6 +273,11 @@ void Core::label_read(const Call& call, spi::Connection& connection, ReadOutcome
   outcome.tags = policy.tags;
   for (const std::string& tag : outcome.tags) outcome.cells.push_back(freshness_.cells().tag(tag));
 
+  if (!call.ruling.ttl && may_name_current_time(call.params)) {
+    return refuse(ReasonCode::kNotCacheable,
+                  "not cacheable: a text parameter may name the current time (annotate a ttl, or "
+                  "pass a time point)");
+  }
   if (connection.info().standby)
     return refuse(ReasonCode::kStandby, "not stored: the connection leads to a standby");
   LabelRef label = freshness_.label();

@@ -377,6 +377,24 @@ TEST_F(CoreTest, RowSecurityIsCachedOnlyUnderADeclaredSession) {
   EXPECT_EQ(core().query(bob, "secret vault", nullptr, {}).source(), Source::kDatabase);
 }
 
+// PostgreSQL reads the text 'now' as the current time once it becomes a date, and the analysis sees
+// no values.
+TEST_F(CoreTest, AParameterThatMayNameTheCurrentTimeIsKeptOnlyUnderATtl) {
+  const Params now = Params::of("Now");
+  (void)ask("get orders $1", now);
+  EXPECT_EQ(ask("get orders $1", now).reason_code(), ReasonCode::kNotCacheable);
+  const Asker lenient = core().asker({}, {.ttl = seconds{1}});
+  (void)core().query(lenient, "get orders $1", nullptr, now);
+  EXPECT_EQ(core().query(lenient, "get orders $1", nullptr, now).source(), Source::kMemory);
+}
+
+TEST(TimeWordTest, IsFoundAsAWordAloneInTextsAndArrays) {
+  EXPECT_TRUE(may_name_current_time(Params::of(1, "[today,tomorrow)")));
+  EXPECT_TRUE(may_name_current_time(Params::of("yesterday 10:00")));
+  EXPECT_TRUE(may_name_current_time(Params::of(std::vector<std::string>{"x", "NOW"})));
+  EXPECT_FALSE(may_name_current_time(Params::of("know", "nowhere", "todays", "2024-01-01", 7)));
+}
+
 TEST_F(CoreTest, ATagInvalidatesWhatCarriesIt) {
   const Policy tagged{.tags = {"front-page"}};
   (void)ask_with(tagged, "get orders 1");

@@ -101,8 +101,9 @@ Puller::Attempt Puller::pull_once(std::uint64_t number, TimePoint now, spi::Dead
   try {
     attempt.pull = feed_->pull(deadline);
     // Before the label is published: an analysis made under the new label must not use the old
-    // catalog.
-    if (freshness_.voids_catalog(attempt.pull) && forget_catalog_) forget_catalog_();
+    // catalog. And one made before the first pull may have found no journal.
+    const bool voided = freshness_.label() == nullptr || freshness_.voids_catalog(attempt.pull);
+    if (voided && forget_catalog_) forget_catalog_();
     attempt.applied = freshness_.apply(attempt.pull, number, now);
   } catch (const std::exception& e) {
     attempt.failure = e.what();

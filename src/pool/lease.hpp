@@ -50,6 +50,8 @@ class [[nodiscard]] Lease {
   [[nodiscard]] spi::Connection& operator*() const noexcept { return *pooled_.connection; }
   [[nodiscard]] spi::Connection* operator->() const noexcept { return pooled_.connection.get(); }
 
+  /// When the connection was opened.
+  [[nodiscard]] TimePoint opened() const noexcept { return pooled_.opened; }
   /// The connection is closed instead of kept.
   void discard() noexcept { discard_ = true; }
   /// The connection is asked whether it still works before its next use.

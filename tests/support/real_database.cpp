@@ -168,7 +168,7 @@ class SqliteForeign final : public ForeignConnection {
     database_.reset(opened);
     if (code != SQLITE_OK) throw std::runtime_error{"sqlite3_open failed: " + path};
     sqlite3_busy_timeout(opened, 60'000);
-    run("PRAGMA foreign_keys = ON");
+    run("PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF");
   }
 
   Rows run(const std::string& sql) override {

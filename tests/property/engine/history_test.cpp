@@ -117,7 +117,7 @@ class HistoryTest : public ::testing::TestWithParam<Engine> {
       }
       record.end = system_clock().now();
       writes.push_back(record);
-      const std::uint64_t enough = reads_done_ + kReadsBetween;
+      const std::uint64_t enough = reads_done_ + (foreign ? 2 : kReadsBetween);
       while (reads_done_ < enough && system_clock().now() < end_ && !failed_)
         std::this_thread::yield();
     });

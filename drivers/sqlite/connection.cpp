@@ -333,6 +333,8 @@ void SqliteConnection::rollback_write() noexcept {
   Ending ending = Ending::kRolledBack;
   if (in_transaction(state_->handle)) {
     state_->handle.start(spi::Deadline{});
+    // From here on others may commit: what a pull sees must wait until `closed` has told it apart.
+    journal_.committing(state_->versions);
     sqlite3_exec(state_->handle.get(), "ROLLBACK", nullptr, nullptr, nullptr);
     if (in_transaction(state_->handle)) {
       broken_ = true;

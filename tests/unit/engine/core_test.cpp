@@ -388,13 +388,6 @@ TEST_F(CoreTest, AParameterThatMayNameTheCurrentTimeIsKeptOnlyUnderATtl) {
   EXPECT_EQ(core().query(lenient, "get orders $1", nullptr, now).source(), Source::kMemory);
 }
 
-TEST(TimeWordTest, IsFoundAsAWordAloneInTextsAndArrays) {
-  EXPECT_TRUE(may_name_current_time(Params::of(1, "[today,tomorrow)")));
-  EXPECT_TRUE(may_name_current_time(Params::of("yesterday 10:00")));
-  EXPECT_TRUE(may_name_current_time(Params::of(std::vector<std::string>{"x", "NOW"})));
-  EXPECT_FALSE(may_name_current_time(Params::of("know", "nowhere", "todays", "2024-01-01", 7)));
-}
-
 TEST_F(CoreTest, ATagInvalidatesWhatCarriesIt) {
   const Policy tagged{.tags = {"front-page"}};
   (void)ask_with(tagged, "get orders 1");

@@ -34,14 +34,16 @@ path AS MATERIALIZED (
          END AS relation
   FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.oid[]))
        WITH ORDINALITY AS w (schema, name, role, nr)
-), up AS (
-  SELECT f.relation AS root, f.relation AS member FROM found f WHERE f.relation IS NOT NULL
-  UNION
-  SELECT u.root, i.inhparent FROM up u JOIN pg_catalog.pg_inherits i ON i.inhrelid = u.member
 ), down AS (
   SELECT f.relation AS root, f.relation AS member FROM found f WHERE f.relation IS NOT NULL
   UNION
   SELECT d.root, i.inhrelid FROM down d JOIN pg_catalog.pg_inherits i ON i.inhparent = d.member
+), kin AS (  -- what it reads, and whatever those rows can be written through: a child may have several parents
+  SELECT s.root, s.member  -- through arrays, or the estimate of one recursion on another would call for JIT
+  FROM ROWS FROM (pg_catalog.unnest(ARRAY(SELECT d.root FROM down d ORDER BY d.root, d.member)),
+                  pg_catalog.unnest(ARRAY(SELECT d.member FROM down d ORDER BY d.root, d.member))) AS s (root, member)
+  UNION
+  SELECT k.root, i.inhparent FROM kin k JOIN pg_catalog.pg_inherits i ON i.inhrelid = k.member
 ), trigger AS MATERIALIZED (
   SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname = 'weir' AND p.proname = 'on_write' AND p.pronargs = 0
@@ -58,9 +60,8 @@ path AS MATERIALIZED (
                          WHERE t.tgrelid = c.oid AND t.tgfoid IN (SELECT g.oid FROM trigger g) AND t.tgtype = 29
                            AND t.tgenabled = 'A' AND t.tgattr = ''::pg_catalog.int2vector
                            AND t.tgqual IS NULL)) AS tracked
-  FROM (SELECT u.root, u.member, false AS below FROM up u
-        UNION ALL
-        SELECT d.root, d.member, true FROM down d WHERE d.member <> d.root) m
+  FROM (SELECT k.root, k.member, k.member <> k.root AS below
+        FROM kin k) m
   JOIN pg_catalog.pg_class c ON c.oid = m.member
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ), seen AS (
@@ -88,7 +89,7 @@ SELECT s.nr, s.oid, s.nspname, s.relname, s.relkind,
        CASE WHEN s.relkind = 'v' AND s.oid >= 16384 THEN pg_catalog.pg_get_viewdef(s.oid) END,
        CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_options_to_table(s.reloptions) o
                          WHERE o.option_name = 'security_invoker' AND o.option_value::pg_catalog.bool)
-            THEN s.role ELSE s.relowner END
+            THEN 0::pg_catalog.oid ELSE s.relowner END  -- such a view is the caller's wherever it is nested
 FROM seen s ORDER BY s.nr
 )sql";
 

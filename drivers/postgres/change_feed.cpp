@@ -174,7 +174,8 @@ std::string ChangeFeed::why_reset(const Rows& rows) const {
   if (!seen_->covers(spi::Snapshot::parse(rows.text(0, kPruned)))) {
     return "journal rows not yet read were pruned";
   }
-  if (rows.text(0, kDdlState) != ddl_state_) return "the catalog changed without a journal row";
+  if (rows.text(0, kDdlState) != ddl_state_)
+    return "the catalog or the settings changed without a journal row";
   if (rows.size() - 1 > kMaxChanges) {
     return fmt::format("more than {} changes since the last pull", kMaxChanges);
   }

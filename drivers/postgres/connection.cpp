@@ -110,6 +110,13 @@ spi::Analysis Connection::analyze(std::string_view sql, spi::Deadline deadline) 
   if (idle()) {
     const std::uint64_t generation = shared_.generation();
     spi::Analysis analysis = shared_.analyzer().analyze(pq_, sql, deadline);
+    if (expected_.value("standard_conforming_strings").value_or("on") != "on") {
+      // The parser reads '\' as the new standard does, the server would not.
+      analysis.cacheability = spi::Cacheability::kNever;
+      analysis.reasons.emplace_back("standard_conforming_strings is off");
+      analysis.may_change_session = true;
+      return analysis;
+    }
     if (analysis.kind == spi::StatementKind::kRead && !analysis.may_change_session) {
       shared_.add_known_read(scope_, sql, generation);
     }

@@ -221,7 +221,16 @@ spi::RunOutcome SqliteConnection::run_prepared(PreparedStatement& prepared,
   if (mode_ == Mode::kReading) {
     throw_plain(ErrorCode::kUsage, "run a statement: it writes, and the transaction is read-only");
   }
-  if (mode_ == Mode::kWriting) return step_all(prepared);
+  if (mode_ == Mode::kWriting) {
+    try {
+      return step_all(prepared);
+    } catch (...) {
+      // SQLite ended the transaction itself (RAISE(ROLLBACK), a full disk): others may commit at
+      // once.
+      if (!in_transaction(state_->handle)) rollback_write();
+      throw;
+    }
+  }
   if (prepared.access.vacuum || prepared.access.checkpoint) return run_alone(prepared);
   return run_in_own_transaction(prepared);
 }
@@ -328,9 +337,10 @@ void SqliteConnection::commit_write() {
   journal_.closed(state_->versions, Ending::kCommitted, std::exchange(changes_, OwnChanges{}));
 }
 
-// Rolls back what is left. Where SQLite ended the transaction by itself, it rolled it back too.
+// Rolls back what is left. Where SQLite ended the transaction by itself, it rolled it back too; but
+// a pull may have taken a commit of others for ours since, so that end counts as unknown.
 void SqliteConnection::rollback_write() noexcept {
-  Ending ending = Ending::kRolledBack;
+  Ending ending = in_transaction(state_->handle) ? Ending::kRolledBack : Ending::kUnknown;
   if (in_transaction(state_->handle)) {
     state_->handle.start(spi::Deadline{});
     // From here on others may commit: what a pull sees must wait until `closed` has told it apart.

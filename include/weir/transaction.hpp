@@ -56,9 +56,10 @@ class Transaction {
   }
   template <typename... A>
   Result query(const Query& query, const A&... arguments) {
-    return query_params(query.sql(), Params::of(arguments...));
+    return query_params(query, Params::of(arguments...));
   }
   Result query_params(std::string_view sql, const Params& params);
+  Result query_params(const Query& query, const Params& params);
 
   /// Returns: rows inserted, updated or deleted.
   template <typename... A>

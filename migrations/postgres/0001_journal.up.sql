@@ -229,8 +229,9 @@ BEGIN
     -- What goes down with a temporary table or view is not always marked temporary itself.
     IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
                    WHERE NOT d.is_temporary
-                     AND (d.original OR d.object_type NOT IN ('rule', 'trigger', 'policy', 'default value',
-                                                              'table constraint'))) THEN
+                     AND NOT (NOT d.original AND d.object_identity ~ ' (on|for) pg_temp\.'
+                              AND d.object_type IN ('rule', 'trigger', 'policy', 'default value',
+                                                    'table constraint'))) THEN
       RETURN;
     END IF;
   ELSIF EXISTS (SELECT FROM pg_event_trigger_ddl_commands()) THEN
@@ -311,8 +312,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT md5(string_agg(kind || ' ' || total || ' ' || coalesce(digest, 0), ',' ORDER BY kind)) FROM part
 $$;
 
--- What to compare from pull to pull to notice DDL that left no journal row: the event triggers' own catalog rows while
--- both are there and always fire, else the fingerprint.
+-- What to compare from pull to pull to notice what left no journal row: the event triggers' own catalog rows while
+-- both are there and always fire, else the fingerprint; and what no event trigger tells in time: settings reloaded,
+-- and a partition whose concurrent detachment has begun.
 CREATE FUNCTION weir.ddl_state() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -323,7 +325,10 @@ BEGIN
   WHERE e.evtfoid = 'weir.on_ddl()'::regprocedure AND e.evtenabled = 'A' AND e.evttags IS NULL
     AND e.evtevent IN ('ddl_command_end', 'sql_drop')
   HAVING count(DISTINCT e.evtevent) = 2;
-  RETURN coalesce(state, 'fingerprint ' || weir.catalog_fingerprint());
+  RETURN coalesce(state, 'fingerprint ' || weir.catalog_fingerprint())
+    || ' detaching ' || (SELECT count(*) || ':' || coalesce(sum(i.inhrelid::bigint), 0)
+                         FROM pg_inherits i WHERE i.inhdetachpending)
+    || ' loaded ' || extract(epoch FROM pg_conf_load_time());
 END
 $$;
 

@@ -197,7 +197,9 @@ class Core {
             error.code() == ErrorCode::kTimeout)
           throw;
       }
-      lease.discard();
+      // One that is lost goes back as such, so that the pool asks the others before it hands them
+      // out.
+      if (lease->usable()) lease.discard();
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string_view>
 
 namespace weir::detail {
@@ -68,7 +69,11 @@ Decision decide(const spi::Analysis& analysis, const DecisionInput& input) {
 
 namespace {
 
-bool holds_time_word(std::string_view text) {
+// Quotes and backslashes left out: within an array's text they may stand anywhere in a word.
+bool holds_time_word(std::string_view raw) {
+  std::string text;
+  std::copy_if(raw.begin(), raw.end(), std::back_inserter(text),
+               [](char c) { return c != '\\' && c != '"'; });
   constexpr std::array<std::string_view, 4> kWords{"now", "today", "tomorrow", "yesterday"};
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   for (std::size_t at = 0; at < text.size();) {
@@ -78,7 +83,7 @@ bool holds_time_word(std::string_view text) {
     }
     std::size_t end = at;
     while (end < text.size() && is_letter(text[end])) ++end;
-    const std::string_view word = text.substr(at, end - at);
+    const std::string_view word = std::string_view{text}.substr(at, end - at);
     at = end;
     const auto same = [&](std::string_view known) {
       return std::equal(word.begin(), word.end(), known.begin(), known.end(),

@@ -162,6 +162,10 @@ Result Core::from_flight(Call& call, const Key& key, Miss miss) {
         flights_.join_or_lead(key, {need.not_before, need.at_least}, call.deadline);
     switch (ticket.outcome) {
       case FlightOutcome::kLead:
+        // The flight of another may have landed between this caller's look and its lead.
+        if (Miss again; call.decision.keep && miss.code == ReasonCode::kAbsent) {
+          if (auto result = from_memory(call, key, again)) return *std::move(result);
+        }
         return lead(call, key, std::move(miss), std::move(ticket.lead));
       case FlightOutcome::kFull:
         return from_database(call, std::move(miss));

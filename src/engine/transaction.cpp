@@ -18,8 +18,17 @@ Transaction::Impl::Impl(std::shared_ptr<Core> core, detail::Asker asker,
   core_->check_usable();
   const spi::Access access =
       options_.access == TransactionAccess::kReadWrite ? spi::Access::kWrite : spi::Access::kRead;
-  lease_ = core_->lease(asker_, access, deadline());
-  lease_->begin(options_.isolation, options_.access, deadline());
+  // Nothing has run yet: a connection that turns out to be lost is replaced, once.
+  for (bool again = false;; again = true) {
+    lease_ = core_->lease(asker_, access, deadline());
+    try {
+      lease_->begin(options_.isolation, options_.access, deadline());
+      break;
+    } catch (const Error& error) {
+      if (again || error.connection_usable() || error.code() == ErrorCode::kTimeout) throw;
+    }
+    lease_.give_back();
+  }
   open_ = true;
   core_->counters().transactions.add();
 }
@@ -62,9 +71,14 @@ void Transaction::Impl::prepare(Call& call) {
   if (analysis.kind != spi::StatementKind::kRead || analysis.may_change_session) wrote_ = true;
 }
 
-spi::RunOutcome Transaction::Impl::run(std::string_view sql, const Params& params) {
+spi::Deadline Transaction::Impl::limit_of(const Call& call) const {
+  return call.ruling.timeout ? deadline().earlier(call.deadline) : deadline();
+}
+
+spi::RunOutcome Transaction::Impl::run(std::string_view sql, const Params& params,
+                                       spi::Deadline limit) {
   try {
-    return connection().run({sql, &params, true, deadline()});
+    return connection().run({sql, &params, true, limit});
   } catch (const Error&) {
     core_->note_error();
     throw;
@@ -91,20 +105,18 @@ Result Transaction::Impl::query(std::string_view sql, const Query* declared, con
   }
   core_->note_miss(call, miss);
   const TimePoint started = core_->clock().now();
-  spi::RunOutcome outcome = run(sql, params);
+  spi::RunOutcome outcome = run(sql, params, limit_of(call));
   return Result{std::move(outcome.rows),
                 {Source::kDatabase, miss.code, std::move(miss.reason), started, started}};
 }
 
 std::uint64_t Transaction::Impl::execute(std::string_view sql, const Params& params) {
   spi::Connection& on = connection();
-  if (on.state() == spi::TransactionState::kActive) {
-    Call call = core_->call(asker_, sql, nullptr, params);
-    prepare(call);
-  }
+  Call call = core_->call(asker_, sql, nullptr, params);
+  if (on.state() == spi::TransactionState::kActive) prepare(call);
   wrote_ = true;
   core_->counters().writes.add();
-  return run(sql, params).affected;
+  return run(sql, params, limit_of(call)).affected;
 }
 
 void Transaction::Impl::savepoint(std::string_view name) {
@@ -155,6 +167,9 @@ Transaction::~Transaction() = default;
 
 Result Transaction::query_params(std::string_view sql, const Params& params) {
   return impl_->query(sql, nullptr, params);
+}
+Result Transaction::query_params(const Query& query, const Params& params) {
+  return impl_->query(query.sql(), &query, params);
 }
 std::uint64_t Transaction::execute_params(std::string_view sql, const Params& params) {
   return impl_->execute(sql, params);

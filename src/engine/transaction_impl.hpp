@@ -37,7 +37,10 @@ class Transaction::Impl {
   [[nodiscard]] bool has_own_snapshot() const;
   /// Analyses the statement on this transaction's connection and notes whether it writes.
   void prepare(detail::Call& call);
-  [[nodiscard]] spi::RunOutcome run(std::string_view sql, const Params& params);
+  /// The transaction's limit for a statement, or the call's own if that is earlier.
+  [[nodiscard]] spi::Deadline limit_of(const detail::Call& call) const;
+  [[nodiscard]] spi::RunOutcome run(std::string_view sql, const Params& params,
+                                    spi::Deadline limit);
 
   const std::shared_ptr<detail::Core> core_;
   const detail::Asker asker_;

@@ -220,7 +220,9 @@ TEST_F(ConnectionTest, AStatementThatWasStoppedHalfWayWroteNothing) {
          .deadline = after_ms(100)});
   });
   EXPECT_EQ(integer("SELECT count(*) FROM t"), 0);
-  EXPECT_EQ(changes(), std::vector<std::string>{});
+  // SQLite ended the transaction by itself: what others did since is unknown, so everything may
+  // have changed.
+  EXPECT_THAT(changes(), ::testing::Contains("*"));
   EXPECT_EQ(write("INSERT INTO t VALUES (1)").affected, 1U);
 }
 

@@ -255,12 +255,16 @@ TEST_P(AnswersTest, EveryCachedAnswerIsTheDatabases) {
   const std::size_t limit = rounds.empty() ? 400 : std::stoull(rounds);
   const TimePoint end = system_clock().now() + (rounds.empty() ? kDefaultTime : 24h);
   Tally tally;
-  while (tally.rounds < limit && system_clock().now() < end) {
+  // A slow machine does the rounds that show something, however long they take.
+  constexpr std::size_t kFewest = 8;
+  const auto goes_on = [&] {
+    return tally.rounds < limit && (system_clock().now() < end || tally.rounds < kFewest);
+  };
+  while (goes_on()) {
     fmt::print("WEIR_TEST_SEED={} round {}\n", seed, tally.rounds);
     SCOPED_TRACE(fmt::format("WEIR_TEST_SEED={}", seed));
     World world{GetParam(), server, seed++, tally};
-    for (int i = 0; i < kRoundsPerSchema && tally.rounds < limit && system_clock().now() < end;
-         ++i, ++tally.rounds) {
+    for (int i = 0; i < kRoundsPerSchema && goes_on(); ++i, ++tally.rounds) {
       ASSERT_NO_FATAL_FAILURE(world.round()) << "round " << i;
     }
   }

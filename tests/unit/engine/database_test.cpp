@@ -77,6 +77,13 @@ TEST_F(DatabaseTest, AListenersWakeUpMakesAChangeSeenLongBeforeTheBound) {
   EXPECT_GE(db.metrics().wake_ups_total, 1U);
 }
 
+TEST_F(DatabaseTest, ASlotThatThrowsHarmsNobody) {
+  const Database db = open();
+  db.events().hit.connect([](const HitEvent&) { throw std::runtime_error("slot"); });
+  (void)db.query("get orders 1");
+  EXPECT_EQ(db.query("get orders 1").source(), Source::kMemory);
+}
+
 TEST_F(DatabaseTest, TransactTriesAgainAfterASerializationFailureAndNoMoreThanAllowed) {
   const Database db = open();
   const Error conflict{ErrorCode::kSerialization, "conflict", {.retryable = true}};

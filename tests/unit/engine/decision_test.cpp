@@ -100,6 +100,7 @@ TEST(TimeWordTest, IsFoundAsAWordAloneInTextsAndArrays) {
   EXPECT_TRUE(may_name_current_time(Params::of(1, "[today,tomorrow)")));
   EXPECT_TRUE(may_name_current_time(Params::of("yesterday 10:00")));
   EXPECT_TRUE(may_name_current_time(Params::of(std::vector<std::string>{"x", "NOW"})));
+  EXPECT_TRUE(may_name_current_time(Params::of("{n\\ow}")));
   EXPECT_FALSE(may_name_current_time(Params::of("know", "nowhere", "todays", "2024-01-01", 7)));
 }
 

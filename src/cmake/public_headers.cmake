@@ -22,6 +22,7 @@ set(WEIR_PUBLIC_HEADERS
     spi/change_feed.hpp
     spi/deadline.hpp
     spi/driver.hpp
+    spi/remote_store.hpp
     spi/result_buffer.hpp
     spi/result_builder.hpp
     spi/snapshot.hpp

@@ -1,0 +1,89 @@
+// How transactions read and write beside the cache.
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "tests/unit/engine/core_fixture.hpp"
+
+namespace weir::detail {
+namespace {
+
+using std::chrono::seconds;
+using test::FakeCall;
+using test::Hold;
+
+TEST_F(CoreTest, AReadCommittedTransactionReadsFromTheCacheUntilItWrites) {
+  (void)ask("get orders 1");
+  auto transaction = begin();
+  EXPECT_EQ(transaction->query("get orders 1", nullptr, {}).source(), Source::kMemory);
+  (void)transaction->execute("set users 1 bob", {});
+  EXPECT_EQ(transaction->query("get orders 1", nullptr, {}).reason_code(),
+            ReasonCode::kTransaction);
+  transaction->rollback();
+}
+
+TEST_F(CoreTest, ATransactionWithASnapshotOfItsOwnBypassesTheCache) {
+  (void)ask("get orders 1");
+  auto transaction = begin(Isolation::kRepeatableRead);
+  EXPECT_EQ(transaction->query("get orders 1", nullptr, {}).reason_code(),
+            ReasonCode::kTransaction);
+}
+
+TEST_F(CoreTest, ADeclaredQuerysPolicyHoldsInATransactionToo) {
+  (void)ask("get orders 1");
+  auto transaction = begin();
+  const Query off{"get orders 1", {.mode = CacheMode::kOff}};
+  EXPECT_EQ(transaction->query(off.sql(), &off, {}).reason_code(), ReasonCode::kOff);
+}
+
+TEST_F(CoreTest, NothingReadInATransactionIsKept) {
+  auto transaction = begin();
+  (void)transaction->query("get orders 1", nullptr, {});
+  (void)transaction->execute("set orders 1 eleven", {});
+  EXPECT_EQ(value_of(transaction->query("get orders 1", nullptr, {})), "eleven");
+  transaction->rollback();
+  EXPECT_EQ(core().metrics().entries, 0U);
+  EXPECT_EQ(value_of(ask("get orders 1")), "ten");
+}
+
+TEST_F(CoreTest, ARolledBackWriteChangesNothing) {
+  (void)ask("get orders 1");
+  auto transaction = begin();
+  (void)transaction->execute("set orders 1 eleven", {});
+  transaction->rollback();
+  clock_.advance(seconds{5});
+  EXPECT_EQ(ask("get orders 1").source(), Source::kMemory);
+}
+
+TEST_F(CoreTest, ACommittedTransactionIsSeenByTheNextLookup) {
+  options_.policy.max_staleness = std::chrono::hours{1};
+  (void)ask("get orders 1");
+  auto transaction = begin();
+  (void)transaction->execute("set orders 1 eleven", {});
+  EXPECT_EQ(value_of(ask("get orders 1")), "ten") << "not committed yet";
+  transaction->commit();
+  EXPECT_EQ(value_of(ask("get orders 1")), "eleven");
+}
+
+TEST_F(CoreTest, ACommitWhoseAnswerWasLostIsLookedFor) {
+  options_.policy.max_staleness = std::chrono::hours{1};
+  (void)ask("get orders 1");
+  auto transaction = begin();
+  (void)transaction->execute("set orders 1 eleven", {});
+  auto gate = fake_->hold(FakeCall::kCommit, Hold::kAfter);
+  auto commit = std::async(std::launch::async, [&] { transaction->commit(); });
+  gate->await_arrival();
+  clock_.advance(options_.statement_timeout);
+  EXPECT_THROW(commit.get(), Error);
+  EXPECT_EQ(value_of(ask("get orders 1")), "eleven");
+}
+
+TEST_F(CoreTest, AnEndedTransactionRefusesFurtherCalls) {
+  auto transaction = begin();
+  transaction->commit();
+  EXPECT_THROW((void)transaction->query("get orders 1", nullptr, {}), Error);
+  EXPECT_THROW(transaction->commit(), Error);
+}
+
+}  // namespace
+}  // namespace weir::detail

@@ -1,5 +1,6 @@
 #include "weir/spi/result_buffer.hpp"
 
+#include <bit>
 #include <new>
 
 namespace weir {
@@ -29,6 +30,8 @@ std::string_view to_string(CellType type) noexcept {
 namespace weir::spi {
 
 static_assert(sizeof(ResultHeader) == 32 && sizeof(ColumnRecord) == 16, "the stored form");
+static_assert(std::endian::native == std::endian::little,
+              "results are shared as they lie in memory");
 static_assert(sizeof(ResultBuffer) % alignof(std::uint64_t) == 0, "data() is 8-byte aligned");
 
 ResultBuffer* ResultBuffer::allocate(std::size_t size) {

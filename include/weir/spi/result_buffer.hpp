@@ -25,14 +25,20 @@ enum class CellType : std::uint8_t {
 
 }  // namespace weir
 
+namespace weir::detail {
+class ResultRoom;
+}
+
 namespace weir::spi {
 
 /// The start of a result's bytes; every offset counts from here. Little-endian, 8-byte aligned, and
 /// the same in memory and in a shared tier. Then, in this order: `ColumnRecord`s, one 8-byte slot a
 /// cell (row by row), one `CellType` byte a cell, and the heap of texts.
 ///
-/// A slot holds the value (bool, int64, double) or, for texts and bytes, offset | length << 32 into
-/// the result.
+/// A slot holds the value (bool, int64, double; null: 0) or, for texts and bytes, offset | length
+/// << 32 into the result. The heap has no gaps and shares nothing: the cells' texts in their order,
+/// then each column's name and type name. So equal results have equal bytes, and no small result
+/// can pretend to hold more than it does.
 struct ResultHeader {
   static constexpr std::uint32_t kMagic = 0x31524957;  // "WIR1"
   std::uint32_t magic{kMagic};
@@ -99,6 +105,7 @@ class ResultBuffer {
  private:
   friend class ResultRef;
   friend class ResultBuilder;
+  friend class detail::ResultRoom;
   ResultBuffer() = default;
   ~ResultBuffer() = default;
   [[nodiscard]] const ColumnRecord& column_record(std::size_t column) const noexcept {

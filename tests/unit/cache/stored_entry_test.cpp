@@ -1,0 +1,144 @@
+#include "src/cache/stored_entry.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "src/base/hash.hpp"
+#include "weir/spi/result_builder.hpp"
+
+namespace weir::detail {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+std::string_view bytes_of(const spi::ResultRef& rows) { return {rows->data(), rows->size()}; }
+
+/// Rows as an application has them: a key, a name, a price, a flag.
+spi::ResultRef rows_of(std::size_t rows) {
+  spi::ResultBuilder builder;
+  for (const char* const name : {"id", "name", "price", "sold"}) builder.add_column(name, "text");
+  for (std::size_t row = 0; row < rows; ++row) {
+    builder.integer(static_cast<std::int64_t>(row));
+    builder.text("the name of the thing");
+    builder.other("0.99");
+    builder.boolean(row % 3 == 0);
+  }
+  return builder.finish();
+}
+
+StoredEntry sample(std::size_t rows = 3) {
+  return {.incarnation = "7300:1:nonce",
+          .snapshot = {.xmin = 10, .xmax = 20, .in_progress = {10, 15, 19}},
+          .key = std::string{"key\0with zero", 13},
+          .relations = {"16384", "16390"},
+          .tags = {"front-page", ""},
+          .age = milliseconds{1500},
+          .lifetime = hours{24},
+          .cost = nanoseconds{123'456'789},
+          .journaled = true,
+          .rows = rows_of(rows)};
+}
+
+void expect_equal(const StoredEntry& a, const StoredEntry& b) {
+  EXPECT_EQ(a.incarnation, b.incarnation);
+  EXPECT_EQ(a.snapshot, b.snapshot);
+  EXPECT_EQ(a.key, b.key);
+  EXPECT_EQ(a.relations, b.relations);
+  EXPECT_EQ(a.tags, b.tags);
+  EXPECT_EQ(a.age, b.age);
+  EXPECT_EQ(a.lifetime, b.lifetime);
+  EXPECT_EQ(a.cost, b.cost);
+  EXPECT_EQ(a.journaled, b.journaled);
+  EXPECT_EQ(bytes_of(a.rows), bytes_of(b.rows));
+}
+
+/// The bytes with a right checksum, whatever was done to them.
+std::string resealed(std::string bytes) {
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  const std::uint64_t checksum = hash64(std::string_view{bytes}.substr(16), seed);
+  std::memcpy(bytes.data() + 8, &checksum, sizeof checksum);
+  return bytes;
+}
+
+TEST(StoredEntryTest, SurvivesTheTripThroughItsBytes) {
+  StoredEntry plain;
+  plain.journaled = false;
+  plain.snapshot.standby = true;
+  plain.rows = rows_of(0);
+  for (const StoredEntry& entry : {sample(), sample(10'000), plain}) {
+    const DecodeResult decoded = decode(encode(entry));
+    ASSERT_TRUE(decoded.entry) << to_string(decoded.fault) << ' ' << decoded.detail;
+    EXPECT_EQ(decoded.fault, DecodeFault::kNone);
+    expect_equal(*decoded.entry, entry);
+  }
+}
+
+TEST(StoredEntryTest, TimesOverAHundredYearsAreAHundredYears) {
+  StoredEntry entry = sample();
+  entry.age = milliseconds{-5};
+  entry.lifetime = milliseconds::max();
+  entry.cost = nanoseconds::max();
+  const DecodeResult decoded = decode(encode(entry));
+  ASSERT_TRUE(decoded.entry);
+  EXPECT_EQ(decoded.entry->age, milliseconds{0});
+  EXPECT_EQ(decoded.entry->lifetime, hours{876'000});
+  EXPECT_EQ(decoded.entry->cost, hours{876'000});
+}
+
+TEST(StoredEntryTest, AnyFlippedByteIsAFault) {
+  const std::string good = encode(sample());
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bad = good;
+      bad[i] = static_cast<char>(bad[i] ^ (1 << bit));
+      EXPECT_FALSE(decode(bad).entry) << "byte " << i << " bit " << bit;
+    }
+  }
+}
+
+TEST(StoredEntryTest, AnyTruncationAndAnyTailIsAFault) {
+  const std::string good = encode(sample());
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    EXPECT_EQ(decode(good.substr(0, size)).fault, DecodeFault::kTruncated) << size;
+  }
+  EXPECT_EQ(decode(good + '\0').fault, DecodeFault::kTruncated);
+}
+
+TEST(StoredEntryTest, TellsOtherVersionsFromOtherThings) {
+  std::string bytes = encode(sample());
+  bytes[4] = 2;
+  EXPECT_EQ(decode(resealed(bytes)).fault, DecodeFault::kVersion);
+  EXPECT_EQ(decode("a value that something else put there").fault, DecodeFault::kMagic);
+}
+
+TEST(StoredEntryTest, LimitsHoldForTheValueAndForTheRows) {
+  const StoredEntry entry = sample(1000);
+  const std::string bytes = encode(entry);
+  EXPECT_TRUE(decode(bytes, {.value = Bytes{bytes.size()}}).entry);
+  EXPECT_EQ(decode(bytes, {.value = Bytes{bytes.size() - 1}}).fault, DecodeFault::kOverLimit);
+  EXPECT_TRUE(decode(bytes, {.rows = Bytes{entry.rows->size()}}).entry);
+  EXPECT_EQ(decode(bytes, {.rows = Bytes{entry.rows->size() - 1}}).fault, DecodeFault::kOverLimit);
+  EXPECT_TRUE(decode(bytes, {.names = 2}).entry);
+  EXPECT_FALSE(decode(bytes, {.names = 1}).entry);
+}
+
+TEST(StoredEntryTest, EveryFaultHasItsOwnName) {
+  std::set<std::string_view> names;
+  for (std::uint8_t fault = 0; fault <= static_cast<std::uint8_t>(DecodeFault::kRows); ++fault)
+    names.insert(to_string(static_cast<DecodeFault>(fault)));
+  EXPECT_EQ(names.size(), 8U);
+  EXPECT_EQ(names.count("unknown"), 0U);
+}
+
+}  // namespace
+}  // namespace weir::detail

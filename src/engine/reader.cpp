@@ -157,9 +157,8 @@ std::string Core::what_changed(const Call& call, const Label& label) const {
 
 Result Core::from_flight(Call& call, const Key& key, Miss miss) {
   for (;;) {
-    const PullNeed need = need_of(call);
     FlightTicket ticket =
-        flights_.join_or_lead(key, {need.not_before, need.at_least}, call.deadline);
+        flights_.join_or_lead(key, {need_of(call).not_before, puller_.writes()}, call.deadline);
     switch (ticket.outcome) {
       case FlightOutcome::kLead:
         // The flight of another may have landed between this caller's look and its lead.

@@ -28,6 +28,7 @@ void Puller::require_after_now() noexcept {
   std::uint64_t held = required_.load();
   while (held < next && !required_.compare_exchange_weak(held, next)) {
   }
+  writes_.fetch_add(1, std::memory_order_release);  // after required_: whoever sees it sees both
 }
 
 void Puller::require(const Token& token) {

@@ -69,6 +69,11 @@ class Puller {
 
   /// Own writes up to now are to be seen by every lookup that starts after this returns. Lock-free.
   void require_after_now() noexcept;
+  /// How often `require_after_now` was called: a read that begins after this was asked has seen all
+  /// those writes. Not to be told from `required`, which stays the same from one pull to the next.
+  [[nodiscard]] std::uint64_t writes() const noexcept {
+    return writes_.load(std::memory_order_acquire);  // pairs with the release in require_after_now
+  }
   /// What lookups starting now must have pulled because of own writes.
   [[nodiscard]] std::uint64_t required() const noexcept {
     return required_.load(std::memory_order_acquire);
@@ -95,6 +100,7 @@ class Puller {
 
   std::atomic<std::uint64_t> started_{0};   // number of the newest pull sent
   std::atomic<std::uint64_t> required_{0};  // raised by writers, read by lookups
+  std::atomic<std::uint64_t> writes_{0};
   std::atomic<bool> tokens_pending_{false};
 
   mutable Mutex mutex_;

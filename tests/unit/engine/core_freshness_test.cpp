@@ -185,6 +185,23 @@ TEST_F(CoreTest, ALookupAfterAnOwnWriteJoinsNoFlightFromBeforeIt) {
   EXPECT_EQ(value_of(ask("get orders 1")), "eleven");
 }
 
+// As above with two writes and no pull between them: both ask for the same next pull, and yet the
+// flight has seen only the first.
+TEST_F(CoreTest, AFlightFromBetweenTwoOwnWritesHasNotSeenTheSecond) {
+  const Policy share{.mode = CacheMode::kCoalesceOnly};
+  (void)ask_with(share, "get orders 1");
+  core().execute(asker_, "set orders 1 eleven", {});
+  auto gate = fake_->hold(FakeCall::kRun, Hold::kAfter);
+  auto slow = std::async(std::launch::async, [&] { return ask_with(share, "get orders 1"); });
+  gate->await_arrival();  // has read "eleven"
+  core().execute(asker_, "set orders 1 twelve", {});
+  auto after = std::async(std::launch::async, [&] { return ask_with(share, "get orders 1"); });
+  EXPECT_EQ(after.wait_for(seconds{30}), std::future_status::ready) << "it joined the flight";
+  gate->open();
+  EXPECT_EQ(value_of(after.get()), "twelve");
+  EXPECT_EQ(value_of(slow.get()), "eleven");
+}
+
 TEST_F(CoreTest, ATagInvalidatesWhatCarriesIt) {
   const Policy tagged{.tags = {"front-page"}};
   (void)ask_with(tagged, "get orders 1");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drivers/postgres/cast_source.hpp"
 #include "drivers/postgres/function_rules.hpp"
 
 namespace weir::postgres {
@@ -122,6 +123,8 @@ void AnalysisRun::absorb(const StatementShape& shape, const Place& place) {
   }
   for (const std::string& alias : shape.column_aliases) add_once(column_aliases_, alias);
   for (const std::string& alias : shape.function_aliases) add_once(names_.function_aliases, alias);
+  for (const std::string& alias : shape.record_aliases) add_once(names_.record_aliases, alias);
+  names_.records = names_.records || shape.records;
 }
 
 void AnalysisRun::request(const ObjectName& name, const Place& place) {
@@ -301,8 +304,9 @@ void AnalysisRun::judge_builtin_function(const CatalogCandidate& candidate, cons
   const FunctionVerdict verdict = judge_builtin(candidate.name, candidate.volatility);
   if (use.form == FunctionUse::Form::kAttribute && !use.qualifier.empty() &&
       verdict.effect != FunctionVerdict::Effect::kNever &&
+      !contains(names_.function_aliases, use.qualifier) &&
       contains(column_aliases_, use.name.name)) {
-    return;  // x.age, where x has a column of that name
+    return;  // x.age, where x has a column of that name: a row is no argument of age()
   }
   result_.may_change_session = result_.may_change_session || verdict.may_change_session;
   if (verdict.writes) result_.kind = StatementKind::kWrite;
@@ -310,7 +314,10 @@ void AnalysisRun::judge_builtin_function(const CatalogCandidate& candidate, cons
     case FunctionVerdict::Effect::kNone:
       return;
     case FunctionVerdict::Effect::kTtlOnly:
-      return ttl_only(fmt::format("{}() is not immutable", candidate.name), place);
+      return ttl_only(
+          fmt::format("{}() {}", candidate.name,
+                      candidate.volatility == 'i' ? "shows role names" : "is not immutable"),
+          place);
     case FunctionVerdict::Effect::kNever:
       return never(
           fmt::format("{}() {}", candidate.name,
@@ -342,7 +349,12 @@ void AnalysisRun::judge_casts() {
     if (candidate.part == Part::kCast) {
       judge_users(candidate, "cast function", {});
     } else if (candidate.part == Part::kMoving) {
-      ttl_only(fmt::format("column {} is timetz, whose zone depends on today", candidate.name), {});
+      ttl_only(fmt::format("{} is {}, {}", candidate.name, candidate.body,
+                           candidate.body == "timetz" ? "whose zone depends on today"
+                                                      : "which shows role names"),
+               {});
+    } else if (candidate.part == Part::kSupport) {
+      judge_users(candidate, "operator class function", {});
     } else if (candidate.part == Part::kType && candidate.index < names_.casts.size()) {
       judge_cast(names_.casts[candidate.index], candidate, cast_places_[candidate.index]);
     }
@@ -360,14 +372,22 @@ void AnalysisRun::judge_cast(const CastUse& cast, const CatalogCandidate& type,
   if (builtin && is_catalog_type(type.name)) {
     ttl_only(fmt::format("a cast to {} reads the catalog", type.name), place);
   }
-  if (builtin ? type.name.ends_with("timetz") : type.body.find("timetz") != std::string::npos) {
-    ttl_only("timetz depends on today's time zone offset", place);
-  }
   if (!(builtin ? is_time_type(type.name) : any_time_type(type.body))) return;
-  const bool harmless =
-      !cast.of_unknown && std::all_of(cast.columns.begin(), cast.columns.end(),
-                                      [this](const std::string& c) { return never_text(c); });
+  const bool harmless = !cast.of_unknown && !odd_cast_source() &&
+                        std::all_of(cast.columns.begin(), cast.columns.end(),
+                                    [this](const std::string& c) { return never_text(c); });
   if (!harmless) ttl_only(fmt::format("text cast to {} may say 'now'", type.name), place);
+}
+
+bool AnalysisRun::odd_cast_source() const {
+  return std::any_of(
+      candidates_.begin(), candidates_.end(), [this](const CatalogCandidate& candidate) {
+        if (candidate.trust == Trust::kBuiltin) return false;
+        return (candidate.part == Part::kFunction && candidate.index < names_.functions.size() &&
+                decides_cast_source(names_.functions[candidate.index].name.name)) ||
+               (candidate.part == Part::kOperator && candidate.index < names_.operators.size() &&
+                decides_cast_source(names_.operators[candidate.index].name.name));
+      });
 }
 
 bool AnalysisRun::never_text(const std::string& column) const {

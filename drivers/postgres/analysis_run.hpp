@@ -42,6 +42,8 @@ class AnalysisRun {
   void judge_casts();
   void judge_cast(const CastUse& cast, const CatalogCandidate& type, const std::string& place);
   void judge_users(const CatalogCandidate& candidate, const char* what, const std::string& place);
+  /// Whether a user's function stands where `cast_source` took it for the builtin one.
+  [[nodiscard]] bool odd_cast_source() const;
   [[nodiscard]] bool never_text(const std::string& column) const;
   [[nodiscard]] bool has_candidate(CatalogCandidate::Part part, std::size_t index) const;
 

@@ -26,7 +26,16 @@ spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadl
     const std::lock_guard lock{mutex_};
     generation = generation_;
   }
-  std::string key = catalog.context();
+  auto [key, overridden] = catalog.context();
+  if (overridden) {
+    spi::Analysis analysis;
+    analysis.parameters = shape.parameters;
+    analysis.may_change_session = true;
+    if (shape.kind == spi::StatementKind::kWrite) analysis.kind = shape.kind;
+    analysis.reasons.emplace_back(
+        "the search_path puts users' operators before the builtin ones: put pg_catalog first");
+    return analysis;
+  }
   const bool keep = !key.empty() && sql.size() <= kMaxKeptText;
   key += '\x1f';
   key += sql;

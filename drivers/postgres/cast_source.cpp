@@ -14,7 +14,7 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Builtin functions that never return text. A user's function of that name is judged by itself.
+/// Builtin functions that never return text.
 constexpr std::array<std::string_view, 22> kNeverText{
     "now",
     "date_trunc",
@@ -85,6 +85,10 @@ CastSource function_source(const TreeNode& fields) {
 }
 
 }  // namespace
+
+bool decides_cast_source(std::string_view name) {
+  return contains(kNeverText, name) || contains(kPassThrough, name) || contains(kArithmetic, name);
+}
 
 CastSource cast_source(const TreeNode& argument) {
   if (!argument.wrapped()) return unknown();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "drivers/postgres/sql_tree.hpp"
@@ -16,5 +17,8 @@ struct CastSource {
 /// Judges the argument of a cast. Constants and parameters count as harmless: their words are
 /// looked at elsewhere.
 [[nodiscard]] CastSource cast_source(const TreeNode& argument);
+
+/// Whether `cast_source` trusts that a function or operator of this name is the builtin one.
+[[nodiscard]] bool decides_cast_source(std::string_view name);
 
 }  // namespace weir::postgres

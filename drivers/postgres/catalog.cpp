@@ -73,6 +73,7 @@ CatalogCandidate::Part part_of(std::string_view word) {
   if (word == "type") return Part::kType;
   if (word == "cast") return Part::kCast;
   if (word == "check") return Part::kCheck;
+  if (word == "support") return Part::kSupport;
   if (word == "moving") return Part::kMoving;
   return Part::kColumn;
 }
@@ -85,15 +86,16 @@ CatalogCandidate::Trust trust_of(std::string_view word) {
   return Trust::kOpaque;
 }
 
-const char* form_code(const FunctionUse& use, const std::vector<std::string>& function_aliases) {
+const char* form_code(const FunctionUse& use, const NamesRequest& request) {
+  const auto holds = [&use](const std::vector<std::string>& aliases) {
+    return std::find(aliases.begin(), aliases.end(), use.qualifier) != aliases.end();
+  };
   switch (use.form) {
     case FunctionUse::Form::kAnyArguments:
       return "a";
     case FunctionUse::Form::kAttribute:
-      return use.qualifier.empty() || std::find(function_aliases.begin(), function_aliases.end(),
-                                                use.qualifier) != function_aliases.end()
-                 ? "s"
-                 : "t";
+      if (use.qualifier.empty() || holds(request.function_aliases)) return "s";
+      return holds(request.record_aliases) ? "r" : "t";
     default:
       return "c";
   }
@@ -101,9 +103,9 @@ const char* form_code(const FunctionUse& use, const std::vector<std::string>& fu
 
 }  // namespace
 
-std::string Catalog::context() {
+Catalog::Context Catalog::context() {
   const Rows rows = connection_->query(kContextQuery, {}, deadline_, "analyze");
-  return rows.empty() ? std::string{} : rows.string(0, 0);
+  return {.key = rows.string(0, 0), .overridden = rows.boolean(0, 1)};
 }
 
 std::vector<CatalogRelation> Catalog::relations(const std::vector<RelationRequest>& requests) {
@@ -134,7 +136,7 @@ std::vector<CatalogCandidate> Catalog::names(const NamesRequest& request) {
     arrays[0].add(use.name.schema);
     arrays[1].add(use.name.name);
     arrays[2].add(use.arguments);
-    arrays[3].add(form_code(use, request.function_aliases));
+    arrays[3].add(form_code(use, request));
   }
   for (const OperatorUse& use : request.operators) {
     arrays[4].add(use.name.schema);
@@ -149,6 +151,7 @@ std::vector<CatalogCandidate> Catalog::names(const NamesRequest& request) {
   for (const std::uint64_t relation : request.relations) arrays[9].add(relation);
   PqParams params;
   for (ArrayText& array : arrays) params.add_text(array.take());
+  params.add_text(request.records ? "true" : "false");
   const Rows rows = connection_->query(kNamesQuery, params, deadline_, "analyze");
   std::vector<CatalogCandidate> candidates(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {

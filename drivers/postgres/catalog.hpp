@@ -45,6 +45,8 @@ struct NamesRequest {
   std::vector<OperatorUse> operators{};
   std::vector<CastUse> casts{};
   std::vector<std::string> function_aliases{};
+  std::vector<std::string> record_aliases{};
+  bool records{false};
   std::vector<std::uint64_t> relations{};  ///< Everything read: its columns' types can occur.
 };
 
@@ -56,7 +58,9 @@ struct CatalogCandidate {
     kType,      ///< For `casts[index]`.
     kCast,      ///< A user's cast function that may run unnamed.
     kCheck,     ///< A domain's check that may run unnamed: `body` is the expression.
-    kMoving,    ///< A column, `name`, of a type whose operations look at today's date (timetz).
+    kSupport,   ///< A user's function of an operator class or range type: sorting, grouping.
+    kMoving,    ///< A column, `name`, whose type, `body`, has no constant meaning (timetz) or text
+                ///< (what shows role names).
     kColumn,    ///< A column some cast reads: `name`, and `trusted` when it is never text.
   };
   enum class Trust {
@@ -83,9 +87,15 @@ class Catalog {
   Catalog(Pq& connection, spi::Deadline deadline) noexcept
       : connection_{&connection}, deadline_{deadline} {}
 
-  /// One row of text that differs whenever names may resolve otherwise; empty when what names mean
-  /// can change without it (a temporary schema exists).
-  [[nodiscard]] std::string context();
+  struct Context {
+    /// A text that differs whenever names may resolve otherwise; empty when what names mean can
+    /// change without it (a temporary schema exists).
+    std::string key{};
+    /// Users' operators come before the builtin ones of the same operands. The questions below use
+    /// operators too: they may not be asked.
+    bool overridden{false};
+  };
+  [[nodiscard]] Context context();
   /// One answer per request. One round trip.
   [[nodiscard]] std::vector<CatalogRelation> relations(
       const std::vector<RelationRequest>& requests);

@@ -5,12 +5,19 @@ namespace weir::postgres {
 // Catalog queries of the analysis. Everything they name is qualified: the caller's search path may
 // put a schema with a function of the same name before pg_catalog.
 
-/// Whose eyes names are seen with; NULL when a temporary schema can change that unseen.
+/// Whose eyes names are seen with, NULL when a temporary schema can change that unseen; and whether
+/// users' operators for builtin types come before the builtin ones. Then nothing but this query,
+/// which names the schema of its operators too, means what it says.
 inline constexpr const char* kContextQuery = R"sql(
-SELECT CASE WHEN pg_catalog.pg_my_temp_schema() = 0 THEN
+SELECT CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN
   pg_catalog.concat_ws(E'\x1f', current_user, session_user,
                        pg_catalog.array_to_string(pg_catalog.current_schemas(true), E'\x1f'),
-                       pg_catalog.current_setting('row_security')) END
+                       pg_catalog.current_setting('row_security')) END,
+  EXISTS (SELECT FROM pg_catalog.unnest(pg_catalog.current_schemas(true)) WITH ORDINALITY AS s (name, nr)
+          JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) s.name
+          JOIN pg_catalog.pg_operator o ON o.oprnamespace OPERATOR(pg_catalog.=) n.oid
+          WHERE s.nr OPERATOR(pg_catalog.<) pg_catalog.array_position(pg_catalog.current_schemas(true), 'pg_catalog'::pg_catalog.name)
+            AND o.oprleft OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AND o.oprright OPERATOR(pg_catalog.<) 16384::pg_catalog.oid)
 )sql";
 
 /// $1 schemas, $2 names, $3 roles (0: the caller), in parallel.
@@ -94,13 +101,16 @@ FROM seen s ORDER BY s.nr
 )sql";
 
 /// $1 schemas, $2 names, $3 argument counts, $4 forms (c call, a any arguments, t attribute of a
-/// row, s attribute of anything) of functions; $5 schemas, $6 names, $7 operands of operators; $8
-/// schemas, $9 names of types; $10 relations read; $11 columns that are cast.
+/// row, r attribute of a record, s attribute of anything) of functions; $5 schemas, $6 names, $7
+/// operands of operators; $8 schemas, $9 names of types; $10 relations read; $11 columns that are
+/// cast; $12 whether rows occur that are of no table.
 ///
 /// A user's candidate counts only when each of its argument types can occur: builtin ones always
-/// can, others when reachable from the columns read, the types named and implicit casts. `near`
-/// leaves out implicit casts from builtin types: for the comparisons, whose builtin candidates
-/// always match such arguments better.
+/// can, others when reachable from the columns read, the types named, results of other candidates
+/// and implicit casts. A row is also one of its table's ancestors and of the type the table was
+/// made of; a record is of any row type, a value of any domain over its type. `near` leaves out
+/// implicit casts from builtin types: for the comparisons, whose builtin candidates always match
+/// such arguments better.
 inline constexpr const char* kNamesQuery = R"sql(
 WITH RECURSIVE
 path AS MATERIALIZED (
@@ -118,36 +128,12 @@ path AS MATERIALIZED (
                  WHERE n.nspname = w.schema AND t.typname = w.name)
          END AS type
   FROM ROWS FROM (pg_catalog.unnest($8::pg_catalog.text[]), pg_catalog.unnest($9::pg_catalog.text[])) WITH ORDINALITY AS w (schema, name, nr)
-), closure (tag, type) AS (  -- tag: 0 = columns and names, -1 = implicit casts from builtin types, else a wanted type
-  (SELECT 0, a.atttypid FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
-   UNION ALL SELECT 0, c.reltype FROM pg_catalog.pg_class c WHERE c.oid = ANY ($10::pg_catalog.oid[])
-   UNION ALL SELECT 0, w.type FROM wanted_type w WHERE w.type IS NOT NULL
-   UNION ALL SELECT w.nr, w.type FROM wanted_type w WHERE w.type IS NOT NULL
-   UNION ALL SELECT -1, k.casttarget FROM pg_catalog.pg_cast k
-             WHERE k.castcontext = 'i' AND k.castsource < 16384 AND k.casttarget >= 16384)
-  UNION
-  SELECT r.tag, x.type
-  FROM closure r JOIN pg_catalog.pg_type t ON t.oid = r.type
-  CROSS JOIN LATERAL (
-    SELECT t.typelem UNION ALL SELECT t.typarray UNION ALL SELECT t.typbasetype
-    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
-    UNION ALL SELECT g.rngsubtype FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngtypid, g.rngmultitypid)
-    UNION ALL SELECT g.rngtypid FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngsubtype, g.rngmultitypid)
-    UNION ALL SELECT g.rngmultitypid FROM pg_catalog.pg_range g WHERE t.oid = g.rngtypid
-    UNION ALL SELECT k.casttarget FROM pg_catalog.pg_cast k WHERE k.castsource = t.oid AND k.castcontext = 'i'
-  ) AS x (type)
-  WHERE t.oid >= 16384 AND x.type <> 0
-), near AS MATERIALIZED (
-  SELECT DISTINCT c.type FROM closure c WHERE c.tag = 0 AND c.type >= 16384
-), reach AS MATERIALIZED (
-  SELECT DISTINCT c.type FROM closure c WHERE c.tag <= 0 AND c.type >= 16384
 ), proc AS NOT MATERIALIZED (
   SELECT p.oid, p.proname, n.nspname, p.pronamespace, p.provolatile, p.proargtypes, p.pronargs, p.pronargdefaults,
-         p.provariadic, n.nspname = 'pg_catalog' AS builtin,
-         l.lanname = 'c' AND p.provolatile = 'i' AND e.extname IS NOT NULL AS of_extension,
-         (l.lanname = 'c' OR p.prokind = 'a') AND p.provolatile = 'i'
+         p.provariadic, p.prorettype, p.proallargtypes, p.proargmodes, p.proargnames, n.nspname = 'pg_catalog' AS builtin,
+         l.lanname IN ('c', 'internal') AND e.extname IS NOT NULL AS compiled,
+         l.lanname = 'c' AND p.provolatile = 'i' AND e.extname IS NOT NULL AND NOT reads_text AS of_extension,
+         (l.lanname = 'c' OR p.prokind = 'a') AND p.provolatile = 'i' AND NOT reads_text
            AND e.extname IN ('citext', 'cube', 'fuzzystrmatch', 'hstore', 'intarray', 'ltree', 'pg_trgm', 'seg')
            AS of_known_extension,
          p.prosqlbody IS NOT NULL AND p.provolatile <> 'v' AND NOT p.prosecdef AND p.proconfig IS NULL AS readable
@@ -157,10 +143,9 @@ path AS MATERIALIZED (
   LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
     AND d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
   LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-), called AS MATERIALIZED (
-  SELECT w.nr, w.form, p.*,
-         NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proargtypes) AS a (type)
-                     WHERE a.type >= 16384 AND a.type NOT IN (SELECT r.type FROM reach r)) AS possible
+  CROSS JOIN LATERAL (SELECT p.proname = 'populate_record') AS populate (reads_text)  -- hstore's: 'now' becomes a time
+), named AS MATERIALIZED (
+  SELECT w.nr, w.form, p.*
   FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.int4[]), pg_catalog.unnest($4::pg_catalog.text[]))
        WITH ORDINALITY AS w (schema, name, arguments, form, nr)
   JOIN proc p ON p.proname = w.name
@@ -168,20 +153,78 @@ path AS MATERIALIZED (
   WHERE w.form = 'a'
      OR (w.arguments >= p.pronargs - p.pronargdefaults - (CASE WHEN p.provariadic <> 0 THEN 1 ELSE 0 END)
          AND (w.arguments <= p.pronargs OR p.provariadic <> 0)
-         AND (w.form <> 't'
+         AND (w.form NOT IN ('t', 'r')
               OR EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'p'))))
-), used_operator AS MATERIALIZED (
-  SELECT w.nr, w.name, o.oprcode, pn.nspname = 'pg_catalog' AS builtin,
-         NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[o.oprleft, o.oprright]) AS a (type)
-                     WHERE a.type >= 16384 AND a.type NOT IN (SELECT r.type FROM reach r))
-         AND NOT (w.schema = '' AND w.name IN ('=', '<>', '<', '>', '<=', '>=')
-                  AND (o.oprleft >= 16384 OR o.oprright >= 16384)
-                  AND NOT EXISTS (SELECT FROM near r WHERE r.type IN (o.oprleft, o.oprright))) AS possible
+), named_operator AS MATERIALIZED (
+  SELECT w.nr, w.schema, w.name, o.oprcode, o.oprleft, o.oprright, o.oprresult, pn.nspname = 'pg_catalog' AS builtin
   FROM ROWS FROM (pg_catalog.unnest($5::pg_catalog.text[]), pg_catalog.unnest($6::pg_catalog.text[]), pg_catalog.unnest($7::pg_catalog.int4[]))
        WITH ORDINALITY AS w (schema, name, operands, nr)
   JOIN pg_catalog.pg_operator o ON o.oprname = w.name AND (o.oprleft = 0) = (w.operands = 1)
   JOIN pg_catalog.pg_namespace pn ON pn.oid = o.oprnamespace
     AND CASE w.schema WHEN '' THEN pn.oid IN (SELECT s.oid FROM places s) ELSE pn.nspname = w.schema END
+), candidate AS MATERIALIZED (
+  SELECT n.form, n.proargtypes::pg_catalog.oid[] AS arguments, ARRAY[n.prorettype] || n.proallargtypes AS results
+  FROM named n WHERE NOT n.builtin
+  UNION ALL
+  SELECT 'c', ARRAY[o.oprleft, o.oprright], ARRAY[o.oprresult] FROM named_operator o WHERE NOT o.builtin
+), brought (by, type) AS MATERIALIZED (  -- by an argument of that type, or without (0)
+  SELECT DISTINCT COALESCE(a.type, 0::pg_catalog.oid), r.type
+  FROM candidate c CROSS JOIN LATERAL pg_catalog.unnest(c.results) AS r (type)
+  LEFT JOIN LATERAL pg_catalog.unnest(c.arguments) AS a (type) ON a.type >= 16384
+  WHERE r.type >= 16384
+  UNION
+  SELECT 0::pg_catalog.oid, t.oid
+  FROM candidate c CROSS JOIN LATERAL pg_catalog.unnest(c.arguments) AS a (type)
+  JOIN pg_catalog.pg_type t ON t.oid = a.type
+  WHERE t.typtype = 'd'
+     OR (t.typtype = 'c' AND c.form <> 't'
+         AND ($12::pg_catalog.bool OR EXISTS (SELECT FROM named n WHERE n.prorettype = 'pg_catalog.record'::pg_catalog.regtype)))
+), closure (tag, type) AS (  -- tag: 0 = columns and names, -1 = implicit casts from builtin types, else a wanted type
+  (SELECT 0, a.atttypid FROM pg_catalog.pg_attribute a
+   WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+   UNION ALL SELECT 0, c.reltype FROM pg_catalog.pg_class c WHERE c.oid = ANY ($10::pg_catalog.oid[])
+   UNION ALL SELECT 0, w.type FROM wanted_type w WHERE w.type IS NOT NULL
+   UNION ALL SELECT w.nr, w.type FROM wanted_type w WHERE w.type IS NOT NULL
+   UNION ALL SELECT -1, k.casttarget FROM pg_catalog.pg_cast k
+             WHERE k.castcontext = 'i' AND k.castsource < 16384 AND k.casttarget >= 16384
+   UNION ALL SELECT 0, b.type FROM brought b WHERE b.by = 0)
+  UNION
+  SELECT x.tag, x.type
+  FROM closure r JOIN pg_catalog.pg_type t ON t.oid = r.type
+  CROSS JOIN LATERAL (
+    SELECT r.tag, t.typelem UNION ALL SELECT r.tag, t.typarray UNION ALL SELECT r.tag, t.typbasetype
+    UNION ALL SELECT r.tag, a.atttypid FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = t.typrelid AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.tag, g.rngsubtype FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngtypid, g.rngmultitypid)
+    UNION ALL SELECT r.tag, g.rngtypid FROM pg_catalog.pg_range g WHERE t.oid IN (g.rngsubtype, g.rngmultitypid)
+    UNION ALL SELECT r.tag, g.rngmultitypid FROM pg_catalog.pg_range g WHERE t.oid = g.rngtypid
+    UNION ALL SELECT r.tag, k.casttarget FROM pg_catalog.pg_cast k WHERE k.castsource = t.oid AND k.castcontext = 'i'
+    UNION ALL SELECT r.tag, c.reltype FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+              WHERE i.inhrelid = t.typrelid
+    UNION ALL SELECT r.tag, c.reloftype FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid
+    UNION ALL SELECT 0, b.type FROM brought b WHERE b.by = t.oid
+  ) AS x (tag, type)
+  WHERE t.oid >= 16384 AND x.type <> 0
+), near AS MATERIALIZED (
+  SELECT DISTINCT c.type FROM closure c WHERE c.tag = 0 AND c.type >= 16384
+), reach AS MATERIALIZED (
+  SELECT DISTINCT c.type FROM closure c WHERE c.tag <= 0 AND c.type >= 16384
+), called AS MATERIALIZED (
+  SELECT n.*, NOT EXISTS (SELECT FROM pg_catalog.unnest(n.proargtypes) AS a (type)
+                          WHERE a.type >= 16384 AND a.type NOT IN (SELECT r.type FROM reach r)) AS possible
+  FROM named n
+), used_operator AS MATERIALIZED (
+  SELECT n.*, NOT EXISTS (SELECT FROM pg_catalog.unnest(ARRAY[n.oprleft, n.oprright]) AS a (type)
+                          WHERE a.type >= 16384 AND a.type NOT IN (SELECT r.type FROM reach r))
+              AND NOT (n.schema = '' AND n.name IN ('=', '<>', '<', '>', '<=', '>=')
+                       AND (n.oprleft >= 16384 OR n.oprright >= 16384)
+                       AND NOT EXISTS (SELECT FROM near r WHERE r.type IN (n.oprleft, n.oprright))) AS possible
+  FROM named_operator n
+), own (readable, result) AS MATERIALIZED (  -- what users' functions and operators give
+  SELECT f.readable, r.type
+  FROM (SELECT c.readable, ARRAY[c.prorettype] || c.proallargtypes AS results FROM called c WHERE NOT c.builtin AND c.possible
+        UNION ALL SELECT true, ARRAY[u.oprresult] FROM used_operator u WHERE NOT u.builtin AND u.possible) f
+  CROSS JOIN LATERAL pg_catalog.unnest(f.results) AS r (type)
 )
 SELECT 'function', c.nr, CASE WHEN c.builtin THEN 'builtin' WHEN c.of_known_extension THEN 'trusted'
                               WHEN c.readable THEN 'body' ELSE 'opaque' END,
@@ -212,27 +255,58 @@ SELECT 'cast', 0, CASE WHEN p.of_extension THEN 'trusted' WHEN p.readable THEN '
        CASE WHEN p.readable THEN pg_catalog.pg_get_functiondef(p.oid) END
 FROM pg_catalog.pg_cast k JOIN proc p ON p.oid = k.castfunc
 WHERE NOT p.builtin AND (k.castsource < 16384 OR k.castsource IN (SELECT r.type FROM near r))
-  AND CASE k.castcontext WHEN 'i' THEN k.casttarget < 16384 OR k.casttarget IN (SELECT r.type FROM reach r)
-                         ELSE k.casttarget IN (SELECT w.type FROM wanted_type w) END
+  AND (CASE k.castcontext WHEN 'i' THEN k.casttarget < 16384 OR k.casttarget IN (SELECT r.type FROM reach r)
+                          WHEN 'a' THEN k.casttarget IN (SELECT o.result FROM own o WHERE o.readable) END  -- what a body's result goes through
+       OR k.casttarget IN (SELECT w.type FROM wanted_type w)
+       OR (k.castsource >= 16384  -- to_json()
+           AND k.casttarget IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.jsonb'::pg_catalog.regtype)))
   AND (k.castsource >= 16384 OR k.casttarget < 16384 OR k.casttarget IN (SELECT r.type FROM near r))
 UNION
 SELECT 'check', 0, 'body', pg_catalog.concat_ws('.', n.nspname, t.typname), 'i', pg_catalog.pg_get_expr(c.conbin, 0)
 FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_type t ON t.oid = c.contypid
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE c.contype = 'c' AND c.contypid IN (SELECT r.type FROM near r)
-  AND EXISTS (SELECT FROM wanted_type w WHERE w.type >= 16384)
-UNION ALL
-SELECT 'moving', 0, 'builtin', pg_catalog.concat_ws('.', c.relname, a.attname), 'i', NULL
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND NOT a.attisdropped
-  AND a.atttypid IN ('pg_catalog.timetz'::pg_catalog.regtype, 'pg_catalog._timetz'::pg_catalog.regtype)
+  AND (EXISTS (SELECT FROM wanted_type w WHERE w.type >= 16384) OR EXISTS (SELECT FROM own))
+UNION
+SELECT 'support', 0, CASE WHEN p.readable THEN 'body' ELSE 'opaque' END, pg_catalog.concat_ws('.', p.nspname, p.proname),
+       p.provolatile::pg_catalog.text, CASE WHEN p.readable THEN pg_catalog.pg_get_functiondef(p.oid) END
+FROM (SELECT m.amproc, m.amproclefttype, m.amprocrighttype FROM pg_catalog.pg_amproc m WHERE m.oid >= 16384
+      UNION ALL SELECT o.oprcode, m.amoplefttype, m.amoprighttype
+                FROM pg_catalog.pg_amop m JOIN pg_catalog.pg_operator o ON o.oid = m.amopopr WHERE m.oid >= 16384
+      UNION ALL SELECT f.proc, g.rngtypid, g.rngtypid FROM pg_catalog.pg_range g
+                CROSS JOIN LATERAL pg_catalog.unnest(ARRAY[g.rngcanonical, g.rngsubdiff]) AS f (proc)
+                WHERE g.rngtypid >= 16384) AS m (proc, left_type, right_type)
+JOIN proc p ON p.oid = m.proc
+WHERE NOT p.builtin AND NOT p.compiled
+  AND (m.left_type < 16384 OR m.left_type IN (SELECT r.type FROM near r))
+  AND (m.right_type < 16384 OR m.right_type IN (SELECT r.type FROM near r))
+UNION
+SELECT 'moving', 0, 'builtin', COALESCE((SELECT pg_catalog.min(pg_catalog.concat_ws('.', c.relname, a.attname))
+                                         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+                                         WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND NOT a.attisdropped
+                                           AND a.atttypid = t.oid),
+                                        'a part of it'), 'i', pg_catalog.ltrim(t.typname::pg_catalog.text, '_')
+FROM closure k JOIN pg_catalog.pg_type t ON t.oid = k.type
+WHERE k.tag = 0 AND pg_catalog.ltrim(t.typname::pg_catalog.text, '_') IN ('timetz', 'regrole', 'aclitem')
+  AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
 UNION ALL
 SELECT 'column', 0, CASE WHEN pg_catalog.bool_and(t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
                                                   AND t.typcategory IN ('D', 'N', 'B', 'T'))
-                         THEN 'trusted' ELSE 'opaque' END, a.attname::pg_catalog.text, 'i', NULL
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE a.attrelid = ANY ($10::pg_catalog.oid[]) AND a.attname = ANY ($11::pg_catalog.text[]) AND NOT a.attisdropped
-GROUP BY a.attname
+                         THEN 'trusted' ELSE 'opaque' END, u.name, 'i', NULL
+FROM (SELECT a.attname::pg_catalog.text, a.atttypid
+      FROM pg_catalog.pg_attribute a
+      WHERE NOT a.attisdropped
+        AND (a.attrelid = ANY ($10::pg_catalog.oid[])
+             OR a.attrelid IN (SELECT t.typrelid FROM closure k JOIN pg_catalog.pg_type t ON t.oid = k.type
+                               WHERE k.type >= 16384 AND t.typrelid <> 0))
+      UNION ALL
+      SELECT o.name, o.type
+      FROM named n CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(n.proargnames), pg_catalog.unnest(n.proallargtypes),
+                                                 pg_catalog.unnest(n.proargmodes)) AS o (name, type, mode)
+      WHERE o.mode IN ('o', 'b', 't')) AS u (name, type)
+JOIN pg_catalog.pg_type t ON t.oid = u.type
+WHERE u.name = ANY ($11::pg_catalog.text[])
+GROUP BY u.name
 )sql";
 
 }  // namespace weir::postgres

@@ -163,6 +163,10 @@ constexpr std::array<std::string_view, 13> kReadingVolatile{"lo_get",
                                                             "pg_try_advisory_lock_shared",
                                                             "pg_try_advisory_xact_lock"};
 
+/// Immutable, but what they return shows role names.
+constexpr std::array<std::string_view, 4> kShowsRoles{"acldefault", "aclinsert", "aclremove",
+                                                      "makeaclitem"};
+
 constexpr std::array<std::string_view, 9> kCatalogTypes{
     "regclass", "regcollation", "regnamespace", "regoper", "regoperator",
     "regproc",  "regprocedure", "regrole",      "regtype"};
@@ -185,7 +189,8 @@ constexpr bool sorted(const std::array<std::string_view, N>& names) {
   return true;
 }
 static_assert(sorted(kKeyedStable) && sorted(kHarmlessVolatile) && sorted(kSession) &&
-              sorted(kCatalogTypes) && sorted(kTimeTypes) && sorted(kSessionRelations));
+              sorted(kShowsRoles) && sorted(kCatalogTypes) && sorted(kTimeTypes) &&
+              sorted(kSessionRelations));
 
 }  // namespace
 
@@ -194,7 +199,7 @@ FunctionVerdict judge_builtin(std::string_view name, char volatility) noexcept {
   if (contains(kSession, name)) return {Effect::kNever, false, false};
   switch (volatility) {
     case 'i':
-      return {};
+      return {contains(kShowsRoles, name) ? Effect::kTtlOnly : Effect::kNone, false, false};
     case 's':
       return {contains(kKeyedStable, name) ? Effect::kNone : Effect::kTtlOnly, false, false};
     default:
@@ -206,7 +211,10 @@ FunctionVerdict judge_builtin(std::string_view name, char volatility) noexcept {
   return {Effect::kNever, !reads, !reads};
 }
 
-bool is_catalog_type(std::string_view type) noexcept { return contains(kCatalogTypes, type); }
+bool is_catalog_type(std::string_view type) noexcept {
+  if (type.starts_with('_')) type.remove_prefix(1);  // its array
+  return contains(kCatalogTypes, type);
+}
 
 bool is_time_type(std::string_view type) noexcept { return contains(kTimeTypes, type); }
 

@@ -62,6 +62,8 @@ struct StatementShape {
   std::vector<std::string> column_aliases{};  ///< Names the statement gives to columns of its own.
   std::vector<std::string>
       function_aliases{};  ///< Names of FROM items that are functions: maybe scalars.
+  std::vector<std::string> record_aliases{};  ///< Names of FROM items whose rows are of no table.
+  bool records{false};  ///< Rows of no table occur: each may become a row of any type.
   std::size_t parameters{0};
   bool may_change_session{false};
   std::string refusal{};

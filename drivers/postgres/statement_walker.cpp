@@ -20,16 +20,14 @@ bool contains(const std::array<std::string_view, N>& names, std::string_view nam
 }
 
 /// Node types whose members say everything.
-constexpr std::array<std::string_view, 35> kPlain{
-    "A_ArrayExpr",     "A_Indices",    "A_Star",          "BitString",
-    "BoolExpr",        "Boolean",      "BooleanTest",     "CTECycleClause",
-    "CTESearchClause", "CaseWhen",     "CoalesceExpr",    "CollateClause",
-    "Float",           "GroupingFunc", "GroupingSet",     "InferClause",
-    "Integer",         "List",         "MergeWhenClause", "MinMaxExpr",
-    "MultiAssignRef",  "NamedArgExpr", "NullTest",        "OnConflictClause",
-    "RangeSubselect",  "ReturnStmt",   "RowExpr",         "SetToDefault",
-    "String",          "WindowDef",    "XmlSerialize",    "RangeTableFuncCol",
-    "CommonTableExpr", "XmlExpr",      "IndexElem"};
+constexpr std::array<std::string_view, 33> kPlain{
+    "A_ArrayExpr",     "A_Indices",     "A_Star",         "BitString",        "BoolExpr",
+    "Boolean",         "BooleanTest",   "CTECycleClause", "CTESearchClause",  "CaseWhen",
+    "CoalesceExpr",    "CollateClause", "Float",          "GroupingFunc",     "GroupingSet",
+    "InferClause",     "Integer",       "List",           "MergeWhenClause",  "MinMaxExpr",
+    "MultiAssignRef",  "NamedArgExpr",  "NullTest",       "OnConflictClause", "ReturnStmt",
+    "SetToDefault",    "String",        "WindowDef",      "XmlSerialize",     "RangeTableFuncCol",
+    "CommonTableExpr", "XmlExpr",       "IndexElem"};
 
 /// Members that hold one node of a known type without its name.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kUnwrapped{{
@@ -141,6 +139,10 @@ void StatementWalker::visit_as(std::string_view type, const TreeNode& fields) {
   if (type == "Alias") return alias(fields);
   if (type == "A_Indirection") return indirection(fields);
   if (type == "RangeFunction") return range_function(fields);
+  if (type == "RowExpr" || type == "RangeSubselect") {
+    add_record(fields);
+    return visit_members(type, fields);
+  }
   if (type == "SortBy") {
     if (const TreeNode* names = fields.find("useOp")) add_operator(object_name(names), 2);
     return visit_members(type, fields, {"useOp"});
@@ -248,7 +250,10 @@ void StatementWalker::range_var(const TreeNode& fields) {
     const auto declares = [&name](const Names& scope) {
       return std::find(scope.begin(), scope.end(), name.name) != scope.end();
     };
-    if (std::any_of(scopes_.begin(), scopes_.end(), declares)) return;
+    if (std::any_of(scopes_.begin(), scopes_.end(), declares)) {
+      if (fields.find("alias") == nullptr) shape_->record_aliases.push_back(name.name);
+      return add_record(fields);
+    }
   }
   if (std::find(shape_->relations.begin(), shape_->relations.end(), name) ==
       shape_->relations.end()) {
@@ -333,6 +338,7 @@ void StatementWalker::attribute(std::string qualifier, std::string name) {
 }
 
 void StatementWalker::range_function(const TreeNode& fields) {
+  shape_->records = true;
   if (const TreeNode* names = fields.find("alias")) {
     shape_->function_aliases.emplace_back(names->text_of("aliasname"));
   } else if (const TreeNode* functions = fields.find("functions")) {
@@ -399,6 +405,9 @@ void StatementWalker::sublink(const TreeNode& fields) {
 
 void StatementWalker::join(const TreeNode& fields) {
   if (fields.find("usingClause") != nullptr || fields.is_true("isNatural")) add_comparisons();
+  for (const char* name : {"alias", "join_using_alias", "joinUsingAlias"}) {
+    if (const TreeNode* names = fields.find(name)) add_record_alias(*names);
+  }
   visit_members("JoinExpr", fields);
 }
 
@@ -407,6 +416,16 @@ void StatementWalker::alias(const TreeNode& fields) {
   if (const TreeNode* columns = fields.find("colnames")) {
     for (const TreeNode& column : columns->items) add_alias(string_in(column));
   }
+}
+
+void StatementWalker::add_record(const TreeNode& from_item) {
+  shape_->records = true;
+  if (const TreeNode* names = from_item.find("alias")) add_record_alias(*names);
+}
+
+void StatementWalker::add_record_alias(const TreeNode& alias) {
+  shape_->records = true;
+  add_reason(shape_->record_aliases, std::string{alias.text_of("aliasname")});
 }
 
 void StatementWalker::add_alias(std::string_view name) {

@@ -54,6 +54,8 @@ class StatementWalker {
   void add_operator(ObjectName name, std::size_t operands);
   void add_comparisons();
   void add_alias(std::string_view name);
+  void add_record(const TreeNode& from_item);
+  void add_record_alias(const TreeNode& alias);
 
   StatementShape* shape_;
   std::vector<Names> scopes_;

@@ -35,8 +35,9 @@ enum class ErrorCode {
 
 /// The properties of an `Error` beside its code and message.
 struct ErrorDetails {
-  std::string sqlstate{};  ///< Five characters, or empty; SQLite: the extended result code's name.
-  std::string backend{};   ///< "postgresql", "sqlite", or empty when no database was involved.
+  std::string sqlstate{};  ///< Five characters, or empty; SQLite: the extended result code's name;
+                           ///< Redis: the first word of its answer.
+  std::string backend{};   ///< "postgresql", "sqlite", "redis", or empty when none was involved.
   bool retryable{false};   ///< The same work may succeed if tried again from the start.
   bool connection_usable{true};  ///< False when the connection it happened on must be thrown away.
   std::optional<std::size_t>

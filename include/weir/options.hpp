@@ -77,6 +77,52 @@ struct SqliteOptions {
   void validate() const;
 };
 
+/// TLS towards Redis, for `rediss://` addresses. The server's certificate must be for the host that
+/// the address names.
+struct RedisTlsOptions {
+  std::string ca_file{};      ///< PEM; empty means the system's certificate authorities.
+  std::string cert_file{};    ///< The client's certificate, PEM; together with `key_file`.
+  std::string key_file{};     ///< The client's private key, PEM.
+  std::string server_name{};  ///< Must be the certificate's name, instead of the address's host.
+  void validate() const;
+};
+
+/// The second tier: results shared between processes through Redis.
+struct RedisOptions {
+  /// `redis://[user[:password]@]host[:port][/db]`, `rediss://…` with TLS,
+  /// `unix://[user[:password]@]/path[?db=n]`, `redis+sentinel://host:port,host:port/service[/db]`,
+  /// `redis+cluster://host:port,host:port`; the last two also as `rediss+…`.
+  std::string url{};
+  std::string user{};               ///< Instead of the URL's.
+  std::string password{};           ///< Instead of the URL's; needs no percent-encoding here.
+  std::string sentinel_user{};      ///< For the sentinels themselves, where they ask for one.
+  std::string sentinel_password{};  ///< For the sentinels themselves.
+  /// Opening a connection, login included, name resolution not; at least 1 ms. A call that has to
+  /// open one is bounded by `call_timeout` all the same.
+  std::chrono::milliseconds connect_timeout{std::chrono::seconds{1}};
+  std::chrono::milliseconds call_timeout{100};  ///< One call, whatever it takes; at least 1 ms.
+  std::size_t connections{8};                   ///< At most this many to each server; 1 to 1000.
+  std::string name_space{"weir"};   ///< What all keys begin with; 1 to 64 bytes, no braces.
+  Bytes max_value{Bytes::mebi(4)};  ///< A larger entry is neither stored nor read; to 256 MiB.
+  bool read_from_replicas{false};   ///< Redis Cluster only: lookups go to replicas where there are.
+  RedisTlsOptions tls{};
+  /// An entry is kept this long at most; 1 s to 365 days. A change voids it much earlier: this only
+  /// bounds how long Redis holds what nobody asks for.
+  std::chrono::milliseconds lifetime{std::chrono::hours{24}};
+  Bytes compress_above{Bytes::kibi(4)};  ///< A larger entry is stored compressed where that helps.
+  /// A result cheaper for the database than this is neither looked up nor stored, until it is known
+  /// what a lookup in this Redis really costs; not negative.
+  std::chrono::microseconds min_cost{500};
+  /// A statement that takes the database longer than this is computed by one process at a time; not
+  /// negative.
+  std::chrono::milliseconds lease_above{20};
+  /// The longest such a process is waited for before another takes over; 10 ms to an hour.
+  std::chrono::milliseconds lease{std::chrono::seconds{3}};
+  /// The longest a caller waits for another process's result; not negative; 0 never waits.
+  std::chrono::milliseconds lease_wait{std::chrono::seconds{1}};
+  void validate() const;  ///< Throws Error(kConfig) naming the field, the value and the bound.
+};
+
 /// Everything `Database::open` needs.
 struct Options {
   /// `postgresql://…` or libpq's `key=value …`; `sqlite:path`, `sqlite::memory:`.

@@ -6,6 +6,7 @@ set(WEIR_PUBLIC_HEADERS
     detail/cell_reader.hpp
     detail/traits.hpp
     drivers/postgres.hpp
+    drivers/redis.hpp
     drivers/sqlite.hpp
     error.hpp
     events.hpp

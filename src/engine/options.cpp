@@ -21,9 +21,13 @@ constexpr std::size_t kMostConnections = 10'000;
 constexpr std::size_t kMostStatements = 100'000'000;
 constexpr std::size_t kMostShards = 1024;
 constexpr double kMostJitter = 0.5;
-constexpr std::size_t kLongestText = 64UL * 1024;    // of a DSN or a path
-constexpr std::size_t kLongestName = 63;             // of a PostgreSQL name
-constexpr Bytes kLongestStatement = Bytes::gibi(1);  // both databases refuse more
+constexpr std::size_t kLongestText = 64UL * 1024;  // of a DSN or a path
+constexpr std::size_t kLongestName = 63;           // of a PostgreSQL name
+constexpr std::size_t kLongestHost = 253;          // of a host name
+constexpr std::size_t kLongestNameSpace = 64;
+constexpr std::size_t kMostRedisConnections = 1000;
+constexpr Bytes kLargestRedisValue = Bytes::mebi(256);  // Redis itself takes 512 MiB
+constexpr Bytes kLongestStatement = Bytes::gibi(1);     // both databases refuse more
 
 }  // namespace
 
@@ -70,6 +74,41 @@ void SqliteOptions::validate() const {
     require_text(fmt::format("sqlite.attach[\"{}\"]", schema), file, 1, kLongestText);
   }
   require_duration("sqlite.busy_timeout", busy_timeout, kNone);
+}
+
+void RedisTlsOptions::validate() const {
+  require_text("redis.tls.ca_file", ca_file, 0, kLongestText);
+  require_text("redis.tls.cert_file", cert_file, 0, kLongestText);
+  require_text("redis.tls.key_file", key_file, 0, kLongestText);
+  require_text("redis.tls.server_name", server_name, 0, kLongestHost);
+  require_option(cert_file.empty() == key_file.empty(), "redis.tls.cert_file",
+                 cert_file.empty() ? "missing beside key_file" : "set without key_file",
+                 "given together with redis.tls.key_file, or not at all");
+}
+
+void RedisOptions::validate() const {
+  require_text("redis.url", url, 1, kLongestText);
+  require_text("redis.user", user, 0, kLongestText);
+  require_text("redis.password", password, 0, kLongestText);
+  require_text("redis.sentinel_user", sentinel_user, 0, kLongestText);
+  require_text("redis.sentinel_password", sentinel_password, 0, kLongestText);
+  require_duration("redis.connect_timeout", connect_timeout, kOne);
+  require_duration("redis.call_timeout", call_timeout, kOne);
+  require_option(connections >= 1 && connections <= kMostRedisConnections, "redis.connections",
+                 connections, "1 to 1000");
+  require_text("redis.name_space", name_space, 1, kLongestNameSpace);
+  require_option(name_space.find_first_of("{}") == std::string::npos, "redis.name_space",
+                 name_space,
+                 "without braces, which would put all keys onto one server of a cluster");
+  require_option(max_value >= Bytes::kibi(1) && max_value <= kLargestRedisValue, "redis.max_value",
+                 fmt::format("{} bytes", max_value.value), "1 KiB to 256 MiB");
+  tls.validate();
+  require_duration("redis.lifetime", lifetime, seconds{1}, hours{365 * 24});
+  require_option(min_cost >= kNone && min_cost <= hours{1}, "redis.min_cost",
+                 fmt::format("{} us", min_cost.count()), "0 to 1h");
+  require_duration("redis.lease_above", lease_above, kNone);
+  require_duration("redis.lease", lease, milliseconds{10}, hours{1});
+  require_duration("redis.lease_wait", lease_wait, kNone, hours{1});
 }
 
 void Options::validate() const {

@@ -6,7 +6,7 @@
 layers=(base sql freshness cache pool engine http app)
 vendor_pqxx='^(pqxx/|libpq|postgresql/|pg_query)'
 vendor_sqlite='^sqlite3'
-vendor_redis='^hiredis/'
+vendor_redis='^(hiredis|openssl)/'
 vendors="$vendor_pqxx|$vendor_sqlite|$vendor_redis"
 
 # May src/<layer> include "<header>"? Layers only include themselves and what is to their left.

@@ -9,8 +9,8 @@ set -euo pipefail
 
 declare -A packages
 packages[build]="build-essential cmake ninja-build ccache pkg-config libboost-dev libfmt-dev libtomlplusplus-dev libcli11-dev
-  nlohmann-json3-dev libxxhash-dev libsqlite3-dev libpq-dev libpqxx-dev libpg-query-dev"
-packages[test]="libgtest-dev libgmock-dev postgresql postgresql-contrib postgresql-client pgbouncer sqlite3"
+  nlohmann-json3-dev libxxhash-dev libsqlite3-dev libpq-dev libpqxx-dev libpg-query-dev libhiredis-dev libssl-dev"
+packages[test]="libgtest-dev libgmock-dev postgresql postgresql-contrib postgresql-client pgbouncer sqlite3 redis-server redis-sentinel redis-tools openssl"
 packages[clang]="clang-14 clang libclang-rt-14-dev clang-format-14"
 
 list() {

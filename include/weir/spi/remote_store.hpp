@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "weir/spi/deadline.hpp"
+#include "weir/units.hpp"
 
 namespace weir::spi {
 
@@ -54,12 +55,21 @@ class ChangeStream {
   virtual void interrupt() noexcept = 0;
 };
 
+/// What a remote store says of itself.
+struct StoreFacts {
+  std::string version{};          ///< As in "redis 7.0.15".
+  std::string eviction_policy{};  ///< By the server's own word, as in "allkeys-lru"; may be empty.
+  Bytes used_memory{};
+  std::optional<Bytes> max_memory{};  ///< Empty when the server has no limit of its own.
+};
+
 /// A store shared by processes: a bag of self-judging values, nothing more. Losing, repeating or
 /// resurrecting values costs time, never truth, so no call needs to be atomic with any other.
 ///
 /// Every call returns by its deadline and throws `Error` (`ConnectionError`, `kTimeout`,
 /// `kPermission`, …) when the store could not do it; whether to ask it again is the caller's
-/// decision. Thread safety: shared object safe.
+/// decision. Keys and names of streams are used as they are, any bytes. Thread safety: shared
+/// object safe.
 class RemoteStore {
  public:
   RemoteStore() = default;
@@ -72,7 +82,8 @@ class RemoteStore {
   /// The value, or nothing when there is none. A value larger than the store's options allow is
   /// nothing as well, and is not read.
   [[nodiscard]] virtual std::optional<RemoteValue> get(std::string_view key, Deadline deadline) = 0;
-  /// Keeps the value for at most `lifetime`. REQUIRES: `lifetime` is at least 1 ms.
+  /// Keeps the value for at most `lifetime`. Errors: `kUsage` for a value larger than the store's
+  /// options allow. REQUIRES: `lifetime` is at least 1 ms; `value` is not empty.
   virtual void put(std::string_view key, std::string_view value, std::chrono::milliseconds lifetime,
                    Deadline deadline) = 0;
   /// As `put`, but only where there is no value. Returns whether it was put.
@@ -82,6 +93,8 @@ class RemoteStore {
   virtual void remove_if(std::string_view key, std::string_view value, Deadline deadline) = 0;
   /// Asks it for a sign of life.
   virtual void ping(Deadline deadline) = 0;
+  /// What it says of itself; of one of its servers, where there are many.
+  [[nodiscard]] virtual StoreFacts facts(Deadline deadline) = 0;
   /// Never null. Connects lazily, on connections of its own.
   [[nodiscard]] virtual std::unique_ptr<ChangeStream> open_stream(std::string_view name) = 0;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "drivers/sqlite/migrations.hpp"
+#include "drivers/sqlite/scan.hpp"
 #include "weir/error.hpp"
 
 namespace weir::sqlite {

@@ -49,7 +49,8 @@ class SchemaView {
     try {
       handle_.exec("SELECT 1 FROM main.sqlite_schema LIMIT 1", kOperation);
       for (const auto& [schema, file] : location.attach) {
-        handle_.exec(fmt::format("SELECT 1 FROM {}.sqlite_schema LIMIT 1", schema), kOperation);
+        handle_.exec(fmt::format("SELECT 1 FROM {}.sqlite_schema LIMIT 1", quote_name(schema)),
+                     kOperation);
       }
     } catch (...) {
       end();
@@ -95,7 +96,7 @@ class Catalog {
     const StatementPtr statement =
         handle_.prepare(fmt::format("SELECT name, type, sql FROM {}.sqlite_schema "
                                     "WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
-                                    schema),
+                                    quote_name(schema)),
                         kOperation);
     sqlite3_bind_text(statement.get(), 1, table.c_str(), -1, SQLITE_TRANSIENT);
     if (!handle_.step(statement.get(), kOperation)) return std::nullopt;

@@ -71,6 +71,21 @@ void add_cell(spi::ResultBuilder& builder, sqlite3_stmt* statement, int column) 
   }
 }
 
+// The row other processes see.
+void add_invalidation(Handle& handle, std::string_view kind, std::string_view target) {
+  const StatementPtr insert = handle.prepare(
+      "INSERT INTO main.weir_invalidation (kind, target) VALUES (?1, ?2)", kInvalidate);
+  sqlite3_bind_text(insert.get(), 1, kind.data(), static_cast<int>(kind.size()), SQLITE_TRANSIENT);
+  sqlite3_bind_text(insert.get(), 2, target.data(), static_cast<int>(target.size()),
+                    SQLITE_TRANSIENT);
+  handle.step(insert.get(), kInvalidate);
+  sqlite3_reset(insert.get());
+  handle.exec(
+      "DELETE FROM main.weir_invalidation WHERE id <= (SELECT max(id) FROM "
+      "main.weir_invalidation) - 1000",
+      kInvalidate);
+}
+
 // Resets the statement and lets go of the parameters' copies, so that no read transaction stays
 // open.
 class Reset {
@@ -101,6 +116,20 @@ ConnectionState::ConnectionState(const Location& location, spi::Access access,
   recorder.install(handle.get());
 }
 
+void ConnectionState::opened(FileIdentity which) {
+  files = std::move(which);
+  files_hash = Journal::hash(files);
+}
+
+void ConnectionState::attach_anew(const Location& location, spi::Deadline deadline) {
+  handle.start(deadline);
+  statements.clear();
+  versions.clear();
+  files = FileIdentity{};
+  handle.attach(location);
+  versions.prepare(location);
+}
+
 SqliteConnection::SqliteConnection(std::unique_ptr<ConnectionState> state, spi::Access access,
                                    const Location& location, Journal& journal, GiveBack give_back)
     : state_{std::move(state)},
@@ -108,7 +137,7 @@ SqliteConnection::SqliteConnection(std::unique_ptr<ConnectionState> state, spi::
       location_{location},
       journal_{journal},
       give_back_{std::move(give_back)} {
-  info_.incarnation = journal_.incarnation(state_->identity);
+  info_.incarnation = journal_.incarnation(state_->files);
   info_.environment = describe_environment(state_->handle);
   info_.server_version = sqlite3_libversion();
 }
@@ -127,7 +156,7 @@ spi::TransactionState SqliteConnection::state() const noexcept {
 }
 
 bool SqliteConnection::usable() const noexcept {
-  return !broken_ && !journal_.replaced(state_->identity_hash);
+  return !broken_ && !journal_.replaced(state_->files_hash);
 }
 
 template <typename Action>
@@ -141,9 +170,40 @@ auto SqliteConnection::guarded(spi::Deadline deadline, Action&& action) {
   }
 }
 
+// SQLite may end the transaction by itself inside a statement (RAISE(ROLLBACK), a full disk, a
+// deadline), and others may commit at once: until it is known whether it did, a pull is told to
+// wait.
+template <typename Action>
+auto SqliteConnection::in_write_transaction(Action&& action) {
+  journal_.running(state_->versions);
+  try {
+    auto outcome = action();
+    journal_.resting(state_->versions);
+    return outcome;
+  } catch (...) {
+    if (in_transaction(state_->handle)) {
+      journal_.resting(state_->versions);
+    } else {
+      end_write(Ending::kRolledBack);
+    }
+    throw;
+  }
+}
+
+void SqliteConnection::require_files() const {
+  const std::string* const moved = state_->files.first_moved();
+  if (moved == nullptr) return;
+  throw ConnectionError{
+      fmt::format("use {}: the file {} was replaced or removed since the connection was opened; "
+                  "nothing was done, and another try opens the one that is there",
+                  location_.display_name(), *moved),
+      ErrorDetails{.backend = "sqlite", .retryable = true, .connection_usable = false}};
+}
+
 bool SqliteConnection::ping(spi::Deadline deadline) noexcept {
   try {
     return guarded(deadline, [&] {
+      require_files();
       (void)state_->handle.integer("PRAGMA schema_version", "ping");
       return usable();
     });
@@ -154,6 +214,7 @@ bool SqliteConnection::ping(spi::Deadline deadline) noexcept {
 
 spi::Analysis SqliteConnection::analyze(std::string_view sql, spi::Deadline deadline) {
   return guarded(deadline, [&] {
+    if (mode_ == Mode::kNone) require_files();
     return analyze_statement(state_->handle, state_->recorder, location_, sql);
   });
 }
@@ -194,6 +255,7 @@ spi::RunOutcome SqliteConnection::run(const spi::RunRequest& request) {
       throw_plain(ErrorCode::kUsage,
                   "run a statement: SQLite rolled the transaction back; call rollback() first");
     }
+    if (mode_ == Mode::kNone) require_files();
     StatementCache& cache = state_->statements;
     if (!request.prepare || cache.capacity() == 0) {
       PreparedStatement once = prepare(request.sql, 0);
@@ -213,6 +275,7 @@ spi::RunOutcome SqliteConnection::run_prepared(PreparedStatement& prepared,
   const Reset reset{prepared.statement.get()};
   prepared.parameters.bind(prepared.statement.get(),
                            request.params == nullptr ? kNone : *request.params);
+  if (mode_ == Mode::kWriting) return in_write_transaction([&] { return step_all(prepared); });
   if (prepared.reads_only) return step_all(prepared);
   if (access_ == spi::Access::kRead) {
     throw_plain(ErrorCode::kUsage,
@@ -220,16 +283,6 @@ spi::RunOutcome SqliteConnection::run_prepared(PreparedStatement& prepared,
   }
   if (mode_ == Mode::kReading) {
     throw_plain(ErrorCode::kUsage, "run a statement: it writes, and the transaction is read-only");
-  }
-  if (mode_ == Mode::kWriting) {
-    try {
-      return step_all(prepared);
-    } catch (...) {
-      // SQLite ended the transaction itself (RAISE(ROLLBACK), a full disk): others may commit at
-      // once.
-      if (!in_transaction(state_->handle)) rollback_write();
-      throw;
-    }
   }
   if (prepared.access.vacuum || prepared.access.checkpoint) return run_alone(prepared);
   return run_in_own_transaction(prepared);
@@ -241,7 +294,7 @@ spi::RunOutcome SqliteConnection::run_in_own_transaction(PreparedStatement& prep
   begin_write();
   const std::int64_t before = sqlite3_total_changes64(state_->handle.get());
   try {
-    spi::RunOutcome outcome = step_all(prepared);
+    spi::RunOutcome outcome = in_write_transaction([&] { return step_all(prepared); });
     sqlite3_reset(prepared.statement.get());  // with RETURNING it would keep the COMMIT from ending
     commit_write();
     return outcome;
@@ -318,41 +371,49 @@ void SqliteConnection::note_changes(const StatementAccess& access) {
 void SqliteConnection::begin_write() {
   changes_ = OwnChanges{};
   state_->handle.exec("BEGIN IMMEDIATE", kTransaction);
-  journal_.opened(state_->versions, state_->identity_hash, state_->handle.deadline());
+  journal_.opened(state_->versions, state_->files, state_->handle.deadline());
+  try {
+    require_files();  // while waiting for the lock, say
+  } catch (...) {
+    rollback_write();
+    throw;
+  }
 }
 
 void SqliteConnection::commit_write() {
+  try {
+    require_files();
+  } catch (...) {
+    rollback_write();
+    throw;
+  }
   journal_.committing(state_->versions);
   try {
     state_->handle.exec("COMMIT", kTransaction);
   } catch (...) {
     if (in_transaction(state_->handle)) {
-      journal_.reopened(state_->versions);
+      journal_.resting(state_->versions);
     } else {
-      journal_.closed(state_->versions, Ending::kUnknown, changes_);
-      changes_ = OwnChanges{};
+      end_write(Ending::kUnknown);
     }
     throw;
   }
-  journal_.closed(state_->versions, Ending::kCommitted, std::exchange(changes_, OwnChanges{}));
+  end_write(Ending::kCommitted);
 }
 
-// Rolls back what is left. Where SQLite ended the transaction by itself, it rolled it back too; but
-// a pull may have taken a commit of others for ours since, so that end counts as unknown.
+// Rolls back what is left; nothing when SQLite or an earlier step ended the transaction.
 void SqliteConnection::rollback_write() noexcept {
-  Ending ending = in_transaction(state_->handle) ? Ending::kRolledBack : Ending::kUnknown;
-  if (in_transaction(state_->handle)) {
-    state_->handle.start(spi::Deadline{});
-    // From here on others may commit: what a pull sees must wait until `closed` has told it apart.
-    journal_.committing(state_->versions);
-    sqlite3_exec(state_->handle.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    if (in_transaction(state_->handle)) {
-      broken_ = true;
-      ending = Ending::kUnknown;
-    }
-  }
-  journal_.closed(state_->versions, ending, changes_);
-  changes_ = OwnChanges{};
+  if (!in_transaction(state_->handle)) return;
+  state_->handle.start(spi::Deadline{});
+  // From here on others may commit: what a pull sees must wait until `closed` has told it apart.
+  journal_.committing(state_->versions);
+  sqlite3_exec(state_->handle.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+  broken_ = broken_ || in_transaction(state_->handle);
+  end_write(broken_ ? Ending::kUnknown : Ending::kRolledBack);
+}
+
+void SqliteConnection::end_write(Ending ending) noexcept {
+  journal_.closed(state_->versions, ending, std::exchange(changes_, OwnChanges{}));
 }
 
 void SqliteConnection::use_session(const Session& session, spi::Deadline /*deadline*/) {
@@ -377,6 +438,7 @@ void SqliteConnection::begin(spi::Isolation /*isolation*/, spi::TransactionAcces
   guarded(deadline, [&] {
     if (mode_ != Mode::kNone)
       throw_plain(ErrorCode::kUsage, "begin a transaction: one is open already");
+    require_files();
     if (access == spi::TransactionAccess::kReadOnly) {
       state_->handle.exec("BEGIN", kTransaction);
       mode_ = Mode::kReading;
@@ -425,10 +487,23 @@ void SqliteConnection::rollback(spi::Deadline deadline) {
   });
 }
 
+// A statement about savepoints, of the transaction that is open.
+void SqliteConnection::control(const std::string& sql) {
+  const auto exec = [&] {
+    state_->handle.exec(sql, kTransaction);
+    return true;
+  };
+  if (mode_ == Mode::kWriting) {
+    in_write_transaction(exec);
+  } else {
+    exec();
+  }
+}
+
 void SqliteConnection::savepoint(std::string_view name, spi::Deadline deadline) {
   guarded(deadline, [&] {
     require_transaction("set a savepoint");
-    state_->handle.exec("SAVEPOINT " + quote_name(name), kTransaction);
+    control("SAVEPOINT " + quote_name(name));
   });
 }
 
@@ -436,14 +511,14 @@ void SqliteConnection::savepoint(std::string_view name, spi::Deadline deadline) 
 void SqliteConnection::rollback_to(std::string_view name, spi::Deadline deadline) {
   guarded(deadline, [&] {
     require_transaction("roll back to a savepoint");
-    state_->handle.exec("ROLLBACK TO " + quote_name(name), kTransaction);
+    control("ROLLBACK TO " + quote_name(name));
   });
 }
 
 void SqliteConnection::release(std::string_view name, spi::Deadline deadline) {
   guarded(deadline, [&] {
     require_transaction("release a savepoint");
-    state_->handle.exec("RELEASE " + quote_name(name), kTransaction);
+    control("RELEASE " + quote_name(name));
   });
 }
 
@@ -460,6 +535,7 @@ void SqliteConnection::invalidate(spi::InvalidationKind kind, std::string_view t
       leave_journal_row(kind, target);
       return;
     }
+    require_files();
     begin_write();
     try {
       leave_journal_row(kind, target);
@@ -484,20 +560,11 @@ void SqliteConnection::leave_journal_row(spi::InvalidationKind kind, std::string
     change = tag ? spi::ChangeKind::kTag : spi::ChangeKind::kTagPattern;
     word = tag ? "tag" : "pattern";
   }
-  Handle& handle = state_->handle;
-  if (installed_version(handle) != 0) {
-    const StatementPtr insert = handle.prepare(
-        "INSERT INTO main.weir_invalidation (kind, target) VALUES (?1, ?2)", kInvalidate);
-    sqlite3_bind_text(insert.get(), 1, word.data(), static_cast<int>(word.size()),
-                      SQLITE_TRANSIENT);
-    sqlite3_bind_text(insert.get(), 2, name.data(), static_cast<int>(name.size()),
-                      SQLITE_TRANSIENT);
-    handle.step(insert.get(), kInvalidate);
-    sqlite3_reset(insert.get());
-    handle.exec(
-        "DELETE FROM main.weir_invalidation WHERE id <= (SELECT max(id) FROM "
-        "main.weir_invalidation) - 1000",
-        kInvalidate);
+  if (installed_version(state_->handle) != 0) {
+    in_write_transaction([&] {
+      add_invalidation(state_->handle, word, name);
+      return true;
+    });
   }
   changes_.invalidations.emplace_back(change, std::move(name));
 }

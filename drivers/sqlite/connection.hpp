@@ -26,8 +26,12 @@ struct ConnectionState {
   Handle handle;
   VersionReader versions;
   StatementCache statements;
-  std::string identity{};
-  std::size_t identity_hash{0};
+  FileIdentity files{};  ///< What `handle` has open.
+  std::size_t files_hash{0};
+
+  void opened(FileIdentity which);
+  /// Attaches the files anew. Errors: `Error`; then nothing may be attached.
+  void attach_anew(const Location& location, spi::Deadline deadline);
 };
 
 /// One SQLite connection: a reader that cannot write, or the writer.
@@ -70,12 +74,20 @@ class SqliteConnection final : public spi::Connection {
   [[nodiscard]] spi::RunOutcome run_prepared(PreparedStatement& prepared,
                                              const spi::RunRequest& request);
   [[nodiscard]] spi::RunOutcome run_in_own_transaction(PreparedStatement& prepared);
+  /// `action`, which runs statements of the open write transaction, in a way that tells when SQLite
+  /// ends that by itself.
+  template <typename Action>
+  auto in_write_transaction(Action&& action);
+  /// Throws when the names no longer lead to the files that are open.
+  void require_files() const;
   [[nodiscard]] bool try_commit_write() noexcept;
   [[nodiscard]] spi::RunOutcome run_alone(PreparedStatement& prepared);
   void note_changes(const StatementAccess& access);
   void begin_write();
   void commit_write();
   void rollback_write() noexcept;
+  void end_write(Ending ending) noexcept;
+  void control(const std::string& sql);
   void leave_journal_row(spi::InvalidationKind kind, std::string_view target);
   void require_transaction(std::string_view operation) const;
   /// Runs `action`; an error that tells the connection is broken makes it unusable.

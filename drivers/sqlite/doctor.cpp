@@ -5,6 +5,7 @@
 #include <array>
 
 #include "drivers/sqlite/admin.hpp"
+#include "drivers/sqlite/scan.hpp"
 
 namespace weir::sqlite {
 namespace {
@@ -27,7 +28,8 @@ bool is_network_file_system(const std::string& path) {
 
 void examine_files(Handle& handle, const Location& location, std::vector<Finding>& findings) {
   for (const std::string& schema : location.shared_schemas()) {
-    const std::string mode = handle.text(fmt::format("PRAGMA {}.journal_mode", schema), kOperation);
+    const std::string mode =
+        handle.text(fmt::format("PRAGMA {}.journal_mode", quote_name(schema)), kOperation);
     if (mode == "wal") {
       findings.push_back({Severity::kOk,
                           "journal-mode",

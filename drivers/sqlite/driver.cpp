@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +18,9 @@
 
 namespace weir::sqlite {
 namespace {
+
+// Attempts to open files that are being replaced meanwhile.
+constexpr int kTries = 5;
 
 /// One place in the driver's journal. Thread safety: one pull at a time.
 class SqliteFeed final : public spi::ChangeFeed {
@@ -71,30 +76,47 @@ class SqliteDriver final : public spi::Driver {
   void forget_catalog() noexcept override {}  // each connection keeps its own, and SQLite checks it
 
  private:
-  [[nodiscard]] std::unique_ptr<ConnectionState> open_state(spi::Access access,
+  [[nodiscard]] std::unique_ptr<ConnectionState> open_state(const Location& location,
+                                                            spi::Access access,
                                                             spi::Deadline deadline) const {
-    return std::make_unique<ConnectionState>(location_, access, statement_cache_, clock_, deadline);
+    return std::make_unique<ConnectionState>(location, access, statement_cache_, clock_, deadline);
+  }
+  [[noreturn]] void throw_changing() const {
+    throw ConnectionError{fmt::format("open {}: the files are being replaced", display_name_),
+                          ErrorDetails{.backend = "sqlite", .retryable = true}};
   }
 
   // Which files were opened: known when the names meant the same before and after.
   [[nodiscard]] std::unique_ptr<spi::Connection> open_file(spi::Access access,
                                                            spi::Deadline deadline) {
-    constexpr int kTries = 5;
     for (int tries = 0; tries < kTries; ++tries) {
-      std::string before;
+      const std::optional<FileIdentity> before = files_to_open(location_, seen_.load());
+      std::unique_ptr<ConnectionState> state;
       try {
-        before = identify_files(location_);
-      } catch (const ConnectionError&) {  // opening creates it, or says why not
+        state = open_state(before ? location_.existing() : location_, access, deadline);
+      } catch (const ConnectionError&) {
+        if (before && before->first_moved() != nullptr) continue;  // its absence is the reason
+        throw;
       }
-      auto state = open_state(access, deadline);
-      state->identity = identify_files(location_);
-      if (state->identity != before) continue;  // just created, or replaced: once more, to be sure
-      state->identity_hash = Journal::hash(state->identity);
+      FileIdentity files{location_};
+      if (files != before) continue;  // just created, or replaced: once more, to be sure
+      seen_.store(true);
+      state->opened(std::move(files));
       return std::make_unique<SqliteConnection>(std::move(state), access, location_, journal_,
                                                 [](std::unique_ptr<ConnectionState>) {});
     }
-    throw ConnectionError{fmt::format("open {}: the files are being replaced", display_name_),
-                          ErrorDetails{.backend = "sqlite", .retryable = true}};
+    throw_changing();
+  }
+
+  // Sees to it that what is attached to the in-memory database are the files that are there.
+  void settle_attached(ConnectionState& state, spi::Deadline deadline) const {
+    for (int tries = 0; tries < kTries; ++tries) {
+      FileIdentity files{location_};
+      if (files == state.files) return;
+      state.attach_anew(location_, deadline);
+      state.opened(std::move(files));
+    }
+    throw_changing();
   }
 
   // The database lives as long as its connection, so the driver keeps that while nobody uses it.
@@ -106,13 +128,10 @@ class SqliteDriver final : public spi::Driver {
                       display_name_),
           ErrorDetails{.backend = "sqlite", .retryable = true}};
     }
-    auto state = memory_ ? std::move(memory_) : open_state(spi::Access::kWrite, deadline);
-    if (!location_.attach.empty()) {
-      state->identity = identify_files(location_);
-      state->identity_hash = Journal::hash(state->identity);
-    }
+    if (!memory_) memory_ = open_state(location_, spi::Access::kWrite, deadline);
+    if (!location_.attach.empty()) settle_attached(*memory_, deadline);
     leased_ = true;
-    return std::make_unique<SqliteConnection>(std::move(state), spi::Access::kWrite, location_,
+    return std::make_unique<SqliteConnection>(std::move(memory_), spi::Access::kWrite, location_,
                                               journal_,
                                               [this](std::unique_ptr<ConnectionState> returned) {
                                                 const std::lock_guard inner{mutex_};
@@ -129,6 +148,7 @@ class SqliteDriver final : public spi::Driver {
   const std::chrono::milliseconds statement_timeout_;
   const std::size_t readers_;
   Journal journal_;
+  std::atomic<bool> seen_{false};  // the files were there once
 
   std::mutex mutex_;
   std::condition_variable returned_;

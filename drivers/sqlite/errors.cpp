@@ -145,7 +145,11 @@ void throw_failure(const Failure& failure, std::string_view operation, std::stri
       throw ConstraintError{what, std::move(details)};
     case SQLITE_PERM:
     case SQLITE_READONLY:
-      details.connection_usable = failure.code != SQLITE_READONLY_DBMOVED;
+      if (failure.code == SQLITE_READONLY_DBMOVED) {  // the file was replaced or removed
+        details.retryable = true;
+        details.connection_usable = false;
+        throw ConnectionError{what, std::move(details)};
+      }
       throw Error{ErrorCode::kPermission, what, std::move(details)};
     case SQLITE_AUTH:
       throw Error{ErrorCode::kRefused, what, std::move(details)};

@@ -1,11 +1,13 @@
 #include "drivers/sqlite/handle.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 
 #include "drivers/sqlite/errors.hpp"
+#include "drivers/sqlite/scan.hpp"
 #include "weir/error.hpp"
 
 namespace weir::sqlite {
@@ -19,6 +21,27 @@ std::string_view text_of(sqlite3_stmt* statement, int column) {
              ? std::string_view{}
              : std::string_view{text,
                                 static_cast<std::size_t>(sqlite3_column_bytes(statement, column))};
+}
+
+// One file under two names would lock itself out, and its changes would be taken for another's.
+// REQUIRES: the files of the schemas before this one exist.
+void require_a_file_of_its_own(const Location& location, const std::string& schema) {
+  const std::string& path = location.file_of(schema);
+  struct stat file {};
+  if (::stat(path.c_str(), &file) != 0) return;  // attaching makes one, or says why not
+  for (const std::string& earlier : location.shared_schemas()) {
+    if (earlier == schema) return;
+    struct stat other {};
+    const std::string& other_path = location.file_of(earlier);
+    if (::stat(other_path.c_str(), &other) != 0 || other.st_dev != file.st_dev ||
+        other.st_ino != file.st_ino)
+      continue;
+    throw Error{ErrorCode::kConfig,
+                fmt::format("sqlite.attach: '{}' ({}) is the same file as '{}' ({}); attach a file "
+                            "once, and not the main one",
+                            schema, path, earlier, other_path),
+                ErrorDetails{.backend = "sqlite", .connection_usable = false}};
+  }
 }
 
 }  // namespace
@@ -42,10 +65,11 @@ void Handle::open(const Location& location, Writing writing) {
                     (location.create || location.in_memory() ? SQLITE_OPEN_CREATE : 0);
   const char* const file = location.in_memory() ? ":memory:" : location.path.c_str();
   int code = sqlite3_open_v2(file, &db_, flags, nullptr);
-  if (code == SQLITE_CANTOPEN) {
-    fail(code, operation + (location.create ? "" : " (sqlite.create is off)"));
+  if (code != SQLITE_OK) {
+    struct stat status {};
+    const bool wanted = code == SQLITE_CANTOPEN && !location.create && ::stat(file, &status) != 0;
+    fail(code, operation + (wanted ? " (sqlite.create is off)" : ""));
   }
-  if (code != SQLITE_OK) fail(code, operation);
   sqlite3_progress_handler(db_, kProgressSteps, &Handle::on_progress, this);
   sqlite3_busy_handler(db_, &Handle::on_busy, this);
 
@@ -59,16 +83,28 @@ void Handle::open(const Location& location, Writing writing) {
     if (e.code() != ErrorCode::kDatabase) throw;
     throw ConnectionError{e.what(), e.details()};
   }
-  for (const auto& [schema, path] : location.attach) {
-    const StatementPtr attach = prepare(fmt::format("ATTACH ?1 AS {}", schema), operation);
-    sqlite3_bind_text(attach.get(), 1, path.c_str(), -1, SQLITE_TRANSIENT);
-    step(attach.get(), operation);
-    if (integer(fmt::format("PRAGMA {}.page_count", schema), operation) == 0) {
-      exec(fmt::format("PRAGMA {}.journal_mode = WAL", schema), operation);
-    }
-  }
+  attach(location);
   if (location.foreign_keys) exec("PRAGMA foreign_keys = ON", operation);
   if (writing == Writing::kRefused) exec("PRAGMA query_only = ON", operation);
+}
+
+void Handle::attach(const Location& location) {
+  const std::string operation = fmt::format("open {}", location.display_name());
+  for (const auto& [schema, path] : location.attach) {
+    if (sqlite3_db_filename(db_, schema.c_str()) != nullptr) {
+      exec(fmt::format("DETACH {}", quote_name(schema)), operation);
+    }
+  }
+  for (const auto& [schema, path] : location.attach) {
+    require_a_file_of_its_own(location, schema);
+    const StatementPtr attach =
+        prepare(fmt::format("ATTACH ?1 AS {}", quote_name(schema)), operation);
+    sqlite3_bind_text(attach.get(), 1, path.c_str(), -1, SQLITE_TRANSIENT);
+    step(attach.get(), operation);
+    if (integer(fmt::format("PRAGMA {}.page_count", quote_name(schema)), operation) == 0) {
+      exec(fmt::format("PRAGMA {}.journal_mode = WAL", quote_name(schema)), operation);
+    }
+  }
 }
 
 void Handle::start(spi::Deadline deadline) noexcept {

@@ -63,6 +63,10 @@ class Handle {
   [[nodiscard]] std::int64_t integer(std::string_view sql, std::string_view operation);
   [[nodiscard]] std::string text(std::string_view sql, std::string_view operation);
 
+  /// Attaches what the location says, and what is attached already anew. REQUIRES: no transaction
+  /// is open, and no statement of an attached database is prepared.
+  void attach(const Location& location);
+
   /// Throws the error SQLite just returned.
   [[noreturn]] void fail(int code, std::string_view operation, std::string_view sql = {});
 

@@ -14,6 +14,8 @@ constexpr std::size_t kLogLimit = 16384;
 // How long the end of an own transaction waits for its turn before it gives up telling itself from
 // others.
 constexpr std::chrono::milliseconds kClosingLimit{500};
+// How long a pull waits for an own statement to end that may have ended its transaction.
+constexpr std::chrono::milliseconds kRunningLimit{50};
 
 std::string random_nonce() {
   std::random_device source;
@@ -35,17 +37,26 @@ class Journal::Turn {
   Turn& operator=(const Turn&) = delete;
   ~Turn() { give_back(); }
 
-  // Lets others go first until the commit under way has told what it was.
-  void wait_for_commit(spi::Deadline deadline) {
+  // Lets others go first until the statement under way has ended, or the commit under way has told
+  // what it was. False when the statement takes too long to wait for.
+  [[nodiscard]] bool wait_for_own(spi::Deadline deadline) {
     give_back();
+    bool ended = false;
+    bool committing = false;
     {
       std::unique_lock lock{journal_.mutex_};
-      if (!journal_.changed_.wait_for(lock, deadline.left(journal_.clock_),
-                                      [&] { return journal_.phase_ != Phase::kCommitting; })) {
+      ended = journal_.changed_.wait_for(
+          lock, std::min<Duration>(kRunningLimit, deadline.left(journal_.clock_)),
+          [&] { return journal_.phase_ < Phase::kRunning; });
+      committing = journal_.phase_ == Phase::kCommitting;
+      if (committing && !journal_.changed_.wait_for(lock, deadline.left(journal_.clock_), [&] {
+            return journal_.phase_ != Phase::kCommitting;
+          })) {
         throw_timeout("a commit of this process to end");
       }
     }
     take(deadline);
+    return ended || committing;
   }
 
  private:
@@ -77,11 +88,11 @@ Journal::Journal(Location location, const Clock& clock)
 
 spi::Pull Journal::pull(Cursor& cursor, spi::Deadline deadline) {
   spi::Pull pull;
-  std::string identity;
+  FileIdentity files;
   if (has_others()) {
     Turn turn{*this, deadline};
     notice(turn, deadline);
-    identity = identity_;
+    files = files_;
     const std::lock_guard lock{mutex_};  // within the turn: the snapshot goes with the identity
     pull.snapshot = snapshot_now();
     pull.changes = changes_after(cursor);
@@ -90,7 +101,7 @@ spi::Pull Journal::pull(Cursor& cursor, spi::Deadline deadline) {
     pull.snapshot = snapshot_now();
     pull.changes = changes_after(cursor);
   }
-  pull.incarnation = incarnation(identity);
+  pull.incarnation = incarnation(files);
   cursor = Cursor{false, pull.snapshot.xmax - 1};
   return pull;
 }
@@ -104,21 +115,22 @@ spi::Snapshot Journal::snapshot(spi::Deadline deadline) {
   return snapshot_now();
 }
 
-std::string Journal::incarnation(const std::string& identity) const {
-  return (has_others() ? identity : std::string{"memory-"}) + nonce_;
+std::string Journal::incarnation(const FileIdentity& files) const {
+  return (has_others() ? files.text() : std::string{"memory-"}) + nonce_;
 }
 
-bool Journal::replaced(std::size_t identity_hash) const noexcept {
+bool Journal::replaced(std::size_t files_hash) const noexcept {
   const std::size_t now =
-      identity_hash_.load(std::memory_order_relaxed);  // pairs with open_monitor; only a hint
-  return now != 0 && now != identity_hash;
+      files_hash_.load(std::memory_order_relaxed);  // pairs with open_monitor; only a hint
+  return now != 0 && now != files_hash;
 }
 
 // REQUIRES: the turn is held. Afterwards known_ is what the monitor saw, or our own transaction
 // will account for it.
 void Journal::notice(Turn& turn, spi::Deadline deadline) {
+  bool waited_enough = false;
   for (;;) {
-    if (!monitor_ || identify_files(location_) != identity_) {
+    if (!monitor_ || files_.first_moved() != nullptr) {
       open_monitor(deadline);
       return;
     }
@@ -127,7 +139,7 @@ void Journal::notice(Turn& turn, spi::Deadline deadline) {
     if (now == known_) return;
 
     bool by_others = false;
-    bool by_commit = false;
+    bool in_doubt = false;
     {
       // The phase as it is after the versions were read. It cannot have gone from idle to open
       // since: that takes the turn. From open to idle without it, nothing was attributed, and the
@@ -140,13 +152,15 @@ void Journal::notice(Turn& turn, spi::Deadline deadline) {
           by_others = true;
         } else if (phase_ == Phase::kOpen) {
           known_[i] = now[i];
+        } else if (phase_ == Phase::kRunning && waited_enough) {
+          by_others = true;
         } else {
-          by_commit = true;
+          in_doubt = true;
         }
       }
     }
-    if (by_commit) {
-      turn.wait_for_commit(deadline);
+    if (in_doubt) {
+      waited_enough = !turn.wait_for_own(deadline);
       continue;
     }
     if (!by_others) return;
@@ -164,17 +178,18 @@ void Journal::open_monitor(spi::Deadline deadline) {
   constexpr int kTries = 5;
   const bool again = monitor_ != nullptr;
   for (int tries = 0; tries < kTries; ++tries) {
-    // Opening may create the file, but only the first time.
-    const std::string before = again ? identify_files(location_) : std::string{};
-    auto monitor = std::make_unique<Monitor>(location_, clock_, deadline);
+    const std::optional<FileIdentity> before = files_to_open(location_, again);
+    auto monitor =
+        std::make_unique<Monitor>(before ? location_.existing() : location_, clock_, deadline);
     Versions versions = monitor->versions();
-    std::string identity = identify_files(location_);
-    if (again && identity != before) continue;
+    FileIdentity files{location_};
+    if (files != before) continue;  // just created, or replaced: once more, to be sure
+    const std::size_t files_hash = hash(files);
     const std::lock_guard lock{mutex_};
     monitor_ = std::move(monitor);
     known_ = std::move(versions);
-    identity_ = std::move(identity);
-    identity_hash_.store(hash(identity_), std::memory_order_relaxed);
+    files_ = std::move(files);
+    files_hash_.store(files_hash, std::memory_order_relaxed);
     owner_ = nullptr;  // a transaction open on other files must not be attributed to these
     phase_ = Phase::kIdle;
     if (again) append(spi::ChangeKind::kEverything, {}, last_ + 1);
@@ -185,13 +200,13 @@ void Journal::open_monitor(spi::Deadline deadline) {
       ErrorDetails{.backend = "sqlite", .retryable = true}};
 }
 
-void Journal::opened(VersionReader& writer, std::size_t identity_hash,
+void Journal::opened(VersionReader& writer, const FileIdentity& files,
                      spi::Deadline deadline) noexcept {
   if (!has_others()) return;
   try {
     Turn turn{*this, deadline};
     notice(turn, deadline);
-    if (replaced(identity_hash)) return;
+    if (files != files_) return;
     Versions versions = writer.read();
     const std::lock_guard lock{mutex_};
     if (phase_ != Phase::kIdle) return;  // an earlier transaction is still ending
@@ -203,12 +218,17 @@ void Journal::opened(VersionReader& writer, std::size_t identity_hash,
   }
 }
 
+void Journal::running(const VersionReader& writer) noexcept {
+  const std::lock_guard lock{mutex_};
+  if (owner_ == &writer) phase_ = Phase::kRunning;
+}
+
 void Journal::committing(const VersionReader& writer) noexcept {
   const std::lock_guard lock{mutex_};
   if (owner_ == &writer) phase_ = Phase::kCommitting;
 }
 
-void Journal::reopened(const VersionReader& writer) noexcept {
+void Journal::resting(const VersionReader& writer) noexcept {
   const std::lock_guard lock{mutex_};
   if (owner_ == &writer) phase_ = Phase::kOpen;
   changed_.notify_all();

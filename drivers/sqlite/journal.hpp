@@ -69,26 +69,34 @@ enum class Ending : std::uint8_t {
 ///                    w1 ≠ w0: log our tables, leave m unknown: the next pull finds it moved and
 ///                    takes it for others'.
 ///
-/// States: idle → open (opened) → committing → idle (closed). A pull that finds the monitor moved
+/// States: idle → open (opened) ⇄ running, while a statement is → committing, for COMMIT and
+/// ROLLBACK → idle (closed). A pull that finds the monitor moved
 ///
 /// * in idle: others committed;
 /// * in open: nobody can have committed. Our own writing moves the monitor too when it starts the
-/// WAL file over.
-///   Nothing is visible: take the version as known. Schemas we have not locked (read-only files)
-///   are others' doing;
+///   WAL file over. Nothing is visible: take the version as known. Schemas we have not locked
+///   (read-only files) are others' doing;
+/// * in running: SQLite may have ended the transaction by itself inside the statement
+///   (RAISE(ROLLBACK), a full disk, a deadline), and then others may have committed. Wait a little
+///   for the statement to end; where it takes longer, take the move for others';
 /// * in committing: our commit just became visible, or did and was followed by others'. closed()
-/// will tell: wait.
+///   will tell: wait.
 ///
 /// Whenever any of this cannot be done in time (the monitor cannot be read, the turn cannot be
 /// had), our tables are logged, the monitor's version stays unknown, and the next pull voids
 /// everything: never the other way round.
+///
+/// Files. Everything above is true of the files the monitor has open. Their names are looked at by
+/// each pull; when they lead to other files, there is a new monitor and a new incarnation. A
+/// connection looks for itself, before each call and once more before COMMIT: it never writes to,
+/// or answers from, a file that was gone before the call began.
 ///
 /// Invariants: a change is logged only when it is visible, or before any pull that could return a
 /// snapshot that counts it; a snapshot handed out counts only changes visible when it was taken. So
 /// a read that starts after a pull has seen all that the pull's snapshot claims.
 ///
 /// Costs: a pull when nothing changed is one stat() and one PRAGMA per file. An own write pays
-/// three more PRAGMAs.
+/// three more PRAGMAs, and a stat() per file for each look at the names.
 ///
 /// A private in-memory database has no others and no monitor.
 ///
@@ -111,26 +119,27 @@ class Journal {
   /// A snapshot that sees everything committed before the call. Errors: as `pull`.
   [[nodiscard]] spi::Snapshot snapshot(spi::Deadline deadline);
 
-  /// The incarnation of the files with this identity (see `identify_files`).
-  [[nodiscard]] std::string incarnation(const std::string& identity) const;
-  /// Whether a pull found other files than these under the database's names. Cheap.
-  [[nodiscard]] bool replaced(std::size_t identity_hash) const noexcept;
-  [[nodiscard]] static std::size_t hash(const std::string& identity) noexcept {
-    return std::hash<std::string>{}(identity);
+  /// The incarnation of these files.
+  [[nodiscard]] std::string incarnation(const FileIdentity& files) const;
+  /// Whether a pull found other files under the database's names than those with this hash. Cheap.
+  [[nodiscard]] bool replaced(std::size_t files_hash) const noexcept;
+  [[nodiscard]] static std::size_t hash(const FileIdentity& files) {
+    return std::hash<std::string>{}(files.text());
   }
 
   /// The steps of an own write transaction, see above. None of them throws. `writer` reads the
-  /// writer's versions, whose files have the identity with this hash.
-  void opened(VersionReader& writer, std::size_t identity_hash, spi::Deadline deadline) noexcept;
+  /// versions of the writer, which has `files` open.
+  void opened(VersionReader& writer, const FileIdentity& files, spi::Deadline deadline) noexcept;
+  void running(const VersionReader& writer) noexcept;
   void committing(const VersionReader& writer) noexcept;
-  /// A COMMIT that failed and left the transaction open.
-  void reopened(const VersionReader& writer) noexcept;
+  /// The statement, or a COMMIT that failed, is over and the transaction still open.
+  void resting(const VersionReader& writer) noexcept;
   void closed(VersionReader& writer, Ending ending, const OwnChanges& changes) noexcept;
   /// Logs changes that were made outside a write transaction.
   void log(const OwnChanges& changes) noexcept;
 
  private:
-  enum class Phase : std::uint8_t { kIdle, kOpen, kCommitting };
+  enum class Phase : std::uint8_t { kIdle, kOpen, kRunning, kCommitting };
 
   // The exclusive right to use the monitor and to open a transaction; held for the length of a few
   // PRAGMAs.
@@ -154,12 +163,12 @@ class Journal {
 
   // Used by the turn's holder only.
   std::unique_ptr<Monitor> monitor_{};
-  std::string identity_{};
+  FileIdentity files_{};        // the monitor's
   Versions known_{};            // the monitor's versions all changes of which are in the log
   Versions writer_versions_{};  // w0 of owner_
   std::vector<bool> locked_{};  // per schema: the open transaction keeps others from committing
 
-  std::atomic<std::size_t> identity_hash_{0};  // of identity_; 0 before the monitor was opened
+  std::atomic<std::size_t> files_hash_{0};  // of files_; 0 before the monitor was opened
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // turn given back, or phase left

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "drivers/sqlite/scan.hpp"
 #include "weir/error.hpp"
 
 namespace weir::sqlite {
@@ -59,6 +60,12 @@ std::string Location::display_name() const {
   return name;
 }
 
+Location Location::existing() const {
+  Location same = *this;
+  same.create = false;
+  return same;
+}
+
 Location Location::from(const Options& options) {
   const std::string& dsn = options.database;
   if (!dsn.starts_with(kScheme)) {
@@ -84,13 +91,21 @@ Location Location::from(const Options& options) {
   Location location;
   if (path != kMemory) location.path = absolute_path(path, "database");
   for (const auto& [schema, file] : options.sqlite.attach) {
-    if (!is_plain_name(schema) || schema == "main" || schema == "temp") {
+    if (!is_plain_name(schema) || equal_ignoring_case(schema, "main") ||
+        equal_ignoring_case(schema, "temp")) {
       throw Error{
           ErrorCode::kConfig,
           fmt::format(
               "sqlite.attach: '{}' cannot name an attached database; wanted letters, digits and _, "
               "not starting with a digit, not main or temp",
               schema)};
+    }
+    for (const auto& [earlier, path_of_earlier] : location.attach) {
+      if (!equal_ignoring_case(earlier, schema)) continue;
+      throw Error{ErrorCode::kConfig,
+                  fmt::format("sqlite.attach: '{}' and '{}' are one name to SQLite, which does not "
+                              "tell capitals from small letters; name each database differently",
+                              earlier, schema)};
     }
     if (file == kMemory) {
       throw Error{
@@ -107,22 +122,45 @@ Location Location::from(const Options& options) {
   return location;
 }
 
-std::string identify_files(const Location& location) {
-  std::string identity;
+FileIdentity::FileIdentity(const Location& location) {
   for (const std::string& schema : location.shared_schemas()) {
-    const std::string& file = location.file_of(schema);
+    const std::string& path = location.file_of(schema);
     struct stat status {};
-    if (::stat(file.c_str(), &status) != 0) {
+    if (::stat(path.c_str(), &status) != 0) {
       throw ConnectionError{
-          fmt::format("the database file {} cannot be found: {}", file, std::strerror(errno)),
+          fmt::format("the database file {} cannot be found: {}", path, std::strerror(errno)),
           ErrorDetails{.sqlstate = "SQLITE_CANTOPEN",
                        .backend = "sqlite",
                        .retryable = true,
                        .connection_usable = false}};
     }
-    identity += fmt::format("{:x}.{:x}-", status.st_dev, status.st_ino);
+    files_.push_back({path, status.st_dev, status.st_ino});
   }
-  return identity;
+}
+
+const std::string* FileIdentity::first_moved() const noexcept {
+  for (const File& file : files_) {
+    struct stat status {};
+    const bool there = ::stat(file.path.c_str(), &status) == 0 && status.st_dev == file.device &&
+                       status.st_ino == file.inode;
+    if (!there) return &file.path;
+  }
+  return nullptr;
+}
+
+std::optional<FileIdentity> files_to_open(const Location& location, bool seen_before) {
+  try {
+    return FileIdentity{location};
+  } catch (const ConnectionError&) {
+    if (seen_before) throw;
+    return std::nullopt;  // opening creates it, or says why not
+  }
+}
+
+std::string FileIdentity::text() const {
+  std::string text;
+  for (const File& file : files_) text += fmt::format("{:x}.{:x}-", file.device, file.inode);
+  return text;
 }
 
 }  // namespace weir::sqlite

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 
+#include "drivers/sqlite/scan.hpp"
 #include "drivers/sqlite/tracking.hpp"
 #include "weir/error.hpp"
 
@@ -44,10 +45,11 @@ class Transaction {
 
 }  // namespace
 
-VersionReader::VersionReader(Handle& handle, const Location& location) : handle_{handle} {
+void VersionReader::prepare(const Location& location) {
+  clear();
   for (const std::string& schema : location.shared_schemas()) {
-    statements_.push_back(handle_.prepare(fmt::format("PRAGMA {}.data_version", schema), kOperation,
-                                          SQLITE_PREPARE_PERSISTENT));
+    statements_.push_back(handle_.prepare(fmt::format("PRAGMA {}.data_version", quote_name(schema)),
+                                          kOperation, SQLITE_PREPARE_PERSISTENT));
     lockable_.push_back(sqlite3_db_readonly(handle_.get(), schema.c_str()) == 0);
   }
 }
@@ -131,17 +133,16 @@ ForeignChanges Monitor::look(const Versions& known) {
   const auto everything = [&] {
     found.changes.emplace_back(spi::ChangeKind::kEverything, std::string{});
   };
-  const Versions before = reader_.read();
-  const bool main_only = !location_.in_memory() && known.size() == before.size() &&
-                         std::equal(known.begin() + 1, known.end(), before.begin() + 1);
+  // Everything is found out about one moment, that of the first read in this transaction: the
+  // versions, and what the file says of the commits that moved them.
+  const Transaction transaction{handle_, tracking_ && wal_};
+  found.versions = reader_.read();
+  const bool main_only = !location_.in_memory() && known.size() == found.versions.size() &&
+                         std::equal(known.begin() + 1, known.end(), found.versions.begin() + 1);
   if (!main_only) {
-    found.versions = before;
     everything();
     return found;
   }
-
-  const Transaction transaction{handle_, tracking_ && wal_};
-  found.versions = reader_.read();
   if (schema_version() != schema_version_) {
     // Outside: loading the schema is a transaction of its own, and may see a still later one. Then
     // versions moved too.

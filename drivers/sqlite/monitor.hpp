@@ -24,12 +24,19 @@ using Versions = std::vector<std::int64_t>;
 /// Thread safety: one thread at a time. Lifetime: the handle outlives it.
 class VersionReader {
  public:
-  VersionReader(Handle& handle, const Location& location);
+  VersionReader(Handle& handle, const Location& location) : handle_{handle} { prepare(location); }
   [[nodiscard]] Versions read();
   /// Per schema, whether a write transaction of this connection keeps others from committing: not
   /// in a file this process may only read.
   [[nodiscard]] const std::vector<bool>& lockable() const noexcept { return lockable_; }
   void start(spi::Deadline deadline) noexcept { handle_.start(deadline); }
+
+  /// Before databases are detached, and after they were attached anew.
+  void clear() noexcept {
+    statements_.clear();
+    lockable_.clear();
+  }
+  void prepare(const Location& location);
 
  private:
   Handle& handle_;

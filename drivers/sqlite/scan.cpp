@@ -33,6 +33,15 @@ std::optional<std::string_view> hint_body(std::string_view comment) noexcept {
   return trim(comment.substr(kMark.size()));
 }
 
+std::string quoted_by(std::string_view text, char quote) {
+  std::string result(1, quote);
+  for (const char c : text) {
+    if (c == quote) result += quote;
+    result += c;
+  }
+  return result + quote;
+}
+
 }  // namespace
 
 std::size_t Tokenizer::until(std::size_t from, std::string_view end) const noexcept {
@@ -195,6 +204,9 @@ std::string first_word(std::string_view sql) {
   });
   return word;
 }
+
+std::string quote_name(std::string_view name) { return quoted_by(name, '"'); }
+std::string quote_text(std::string_view text) { return quoted_by(text, '\''); }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),

@@ -70,6 +70,10 @@ class Tokenizer {
 /// The first word in upper case; empty when the text begins with something else.
 [[nodiscard]] std::string first_word(std::string_view sql);
 
+/// A name, respectively a text, as SQL spells it.
+[[nodiscard]] std::string quote_name(std::string_view name);
+[[nodiscard]] std::string quote_text(std::string_view text);
+
 [[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept;
 [[nodiscard]] std::string to_lower(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "drivers/sqlite/scan.hpp"
 #include "weir/error.hpp"
 
 namespace weir::sqlite {
@@ -18,24 +19,12 @@ std::string column(sqlite3_stmt* statement, int index) {
   return text == nullptr ? std::string{} : std::string{text};
 }
 
-std::string quoted(std::string_view text, char quote) {
-  std::string result(1, quote);
-  for (const char c : text) {
-    if (c == quote) result += quote;
-    result += c;
-  }
-  return result + quote;
-}
-
 }  // namespace
 
 bool is_weirs(std::string_view table) noexcept {
   return table == "weir_meta" || table == "weir_journal" || table == "weir_dirty" ||
          table == "weir_invalidation";
 }
-
-std::string quote_name(std::string_view name) { return quoted(name, '"'); }
-std::string quote_text(std::string_view text) { return quoted(text, '\''); }
 
 int installed_version(Handle& handle) {
   if (handle.integer(

@@ -43,7 +43,4 @@ struct TrackTrigger {
 /// Names of all triggers weir put on `table`, whether or not they are as they should be.
 [[nodiscard]] std::vector<std::string> triggers_on(Handle& handle, std::string_view table);
 
-[[nodiscard]] std::string quote_name(std::string_view name);
-[[nodiscard]] std::string quote_text(std::string_view text);
-
 }  // namespace weir::sqlite

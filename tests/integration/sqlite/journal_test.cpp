@@ -41,7 +41,7 @@ class JournalTest : public ::testing::Test {
   }
   void begin() {
     writer_->exec("BEGIN IMMEDIATE", "test");
-    journal_->opened(*versions_, Journal::hash(identify_files(location_)), soon());
+    journal_->opened(*versions_, FileIdentity{location_}, soon());
   }
   void update() { writer_->exec("UPDATE t SET v = v + 1", "test"); }
   void close(Ending ending = Ending::kCommitted) {
@@ -113,6 +113,44 @@ TEST_F(JournalTest, ARollbackIsNothing) {
   writer_->exec("ROLLBACK", "test");
   close(Ending::kRolledBack);
   EXPECT_THAT(pull(), IsEmpty());
+}
+
+TEST_F(JournalTest, ACommitByOthersBetweenOurRollbackAndItsTellingIsNotLost) {
+  begin();
+  update();
+  journal_->committing(*versions_);
+  writer_->exec("ROLLBACK", "test");
+  commit_elsewhere();
+  test::error_of(ErrorCode::kTimeout, [&] {
+    (void)pull(spi::Deadline::after(system_clock(), std::chrono::milliseconds{30}));
+  });
+  close(Ending::kRolledBack);
+  EXPECT_THAT(pull(), ElementsAre("*"));
+}
+
+// Nobody knows yet that the statement ended the transaction.
+TEST_F(JournalTest, ACommitByOthersWhileAStatementOfOursRunsIsNotLost) {
+  begin();
+  journal_->running(*versions_);
+  writer_->exec("ROLLBACK", "test");
+  commit_elsewhere();
+  EXPECT_THAT(pull(), ElementsAre("*"));
+  commit_elsewhere();
+  close(Ending::kRolledBack);
+  EXPECT_THAT(pull(), ElementsAre("*"));
+}
+
+TEST_F(JournalTest, APullDuringAStatementWaitsALittleForItsEnd) {
+  begin();
+  journal_->running(*versions_);
+  update();
+  EXPECT_THAT(pull(), IsEmpty());   // nothing moved
+  writer_->exec("COMMIT", "test");  // so that something did
+  std::vector<std::string> found;
+  std::thread puller{[&] { found = pull(); }};
+  close();
+  puller.join();
+  EXPECT_THAT(found, Contains("main.t"));
 }
 
 TEST_F(JournalTest, AnEndNobodyKnowsIsEverything) {

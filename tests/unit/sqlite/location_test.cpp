@@ -42,19 +42,22 @@ TEST(LocationTest, AttachedFilesAreNamedPlainly) {
   EXPECT_THAT(location.shared_schemas(), ::testing::ElementsAre("main", "x_1", "y"));
   EXPECT_EQ(location.file_of("main"), "/a.db");
   EXPECT_EQ(location.file_of("y"), "/y.db");
-  for (const char* schema : {"", "main", "temp", "1a", "a b", "a;DROP"}) {
+  for (const char* schema : {"", "main", "temp", "MAIN", "Temp", "1a", "a b", "a;DROP", "a\"b"}) {
     options.sqlite.attach = {{schema, "/y.db"}};
     EXPECT_THAT(test::error_of(ErrorCode::kConfig, [&] { (void)Location::from(options); }),
                 ::testing::HasSubstr("sqlite.attach"))
         << schema;
   }
+  options.sqlite.attach = {{"log", "/y.db"}, {"LOG", "/z.db"}};
+  EXPECT_THAT(test::error_of(ErrorCode::kConfig, [&] { (void)Location::from(options); }),
+              ::testing::AllOf(::testing::HasSubstr("'log'"), ::testing::HasSubstr("'LOG'")));
   options.sqlite.attach = {{"y", ":memory:"}};
   test::error_of(ErrorCode::kConfig, [&] { (void)Location::from(options); });
 }
 
 TEST(LocationTest, AMissingFileHasNoIdentity) {
   EXPECT_THAT(test::error_of(ErrorCode::kConnection,
-                             [] { (void)identify_files(location_of("sqlite:/nowhere/a.db")); }),
+                             [] { (void)FileIdentity{location_of("sqlite:/nowhere/a.db")}; }),
               ::testing::HasSubstr("/nowhere/a.db"));
 }
 

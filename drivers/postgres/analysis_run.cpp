@@ -187,6 +187,11 @@ void AnalysisRun::judge_relation(const CatalogRelation& relation, const Place& p
     absorb(read_statement(relation.definition), inside);
   }
   judge_stored(relation, place);
+  if (!relation.unwatched_role.empty()) {
+    ttl_only(fmt::format("row security of {} for role {}: changes to that role are not noticed",
+                         name, relation.unwatched_role),
+             place.text);
+  }
   if (relation.row_security) {
     result_.needs_declared_session = true;
     const Place inside{fmt::format("a policy of {}", name), place.role};

@@ -1,5 +1,7 @@
 #include "drivers/postgres/analyzer.hpp"
 
+#include <fmt/core.h>
+
 #include <cstddef>
 #include <utility>
 
@@ -16,7 +18,7 @@ constexpr std::size_t kMaxKeptText = 16 * 1024;
 }  // namespace
 
 spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadline deadline) {
-  const StatementShape shape = read_statement(sql);
+  StatementShape shape = read_statement(sql);
   Catalog catalog{connection, deadline};
   if (shape.kind != spi::StatementKind::kRead && shape.kind != spi::StatementKind::kWrite) {
     return AnalysisRun{catalog}.run(shape);  // asks the catalog nothing
@@ -26,7 +28,7 @@ spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadl
     const std::lock_guard lock{mutex_};
     generation = generation_;
   }
-  auto [key, overridden] = catalog.context();
+  auto [key, overridden, unwatched_role] = catalog.context();
   if (overridden) {
     spi::Analysis analysis;
     analysis.parameters = shape.parameters;
@@ -35,6 +37,10 @@ spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadl
     analysis.reasons.emplace_back(
         "the search_path puts users' operators before the builtin ones: put pg_catalog first");
     return analysis;
+  }
+  if (!unwatched_role.empty()) {
+    shape.ttl_only.push_back(fmt::format(
+        "changes to role {0} are not noticed: GRANT {0} TO the role that logs in", unwatched_role));
   }
   const bool keep = !key.empty() && sql.size() <= kMaxKeptText;
   key += '\x1f';

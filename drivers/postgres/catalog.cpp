@@ -63,6 +63,7 @@ CatalogRelation read_relation(const Rows& rows, std::size_t row) {
   relation.policies = split(rows.text(row, 12), kSeparator);
   relation.definition = rows.string(row, 13);
   relation.view_role = to_id(rows.text(row, 14));
+  relation.unwatched_role = rows.string(row, 15);
   return relation;
 }
 
@@ -105,7 +106,9 @@ const char* form_code(const FunctionUse& use, const NamesRequest& request) {
 
 Catalog::Context Catalog::context() {
   const Rows rows = connection_->query(kContextQuery, {}, deadline_, "analyze");
-  return {.key = rows.string(0, 0), .overridden = rows.boolean(0, 1)};
+  return {.key = rows.string(0, 0),
+          .overridden = rows.boolean(0, 1),
+          .unwatched_role = rows.string(0, 2)};
 }
 
 std::vector<CatalogRelation> Catalog::relations(const std::vector<RelationRequest>& requests) {

@@ -36,6 +36,8 @@ struct CatalogRelation {
   std::vector<std::string> policies{};  ///< Their expressions, when they apply.
   std::string definition{};             ///< Of a view.
   std::uint64_t view_role{0};           ///< Whose rights apply below a view; 0 is the caller's.
+  std::string
+      unwatched_role{};  ///< Decides whether row security applies, and may be altered unseen.
   [[nodiscard]] std::string full_name() const { return schema + '.' + name; }
 };
 
@@ -94,6 +96,8 @@ class Catalog {
     /// Users' operators come before the builtin ones of the same operands. The questions below use
     /// operators too: they may not be asked.
     bool overridden{false};
+    /// The role that reads, when changes to it are not noticed; else empty.
+    std::string unwatched_role{};
   };
   [[nodiscard]] Context context();
   /// One answer per request. One round trip.

@@ -17,7 +17,15 @@ SELECT CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0::pg_cat
           JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) s.name
           JOIN pg_catalog.pg_operator o ON o.oprnamespace OPERATOR(pg_catalog.=) n.oid
           WHERE s.nr OPERATOR(pg_catalog.<) pg_catalog.array_position(pg_catalog.current_schemas(true), 'pg_catalog'::pg_catalog.name)
-            AND o.oprleft OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AND o.oprright OPERATOR(pg_catalog.<) 16384::pg_catalog.oid)
+            AND o.oprleft OPERATOR(pg_catalog.<) 16384::pg_catalog.oid AND o.oprright OPERATOR(pg_catalog.<) 16384::pg_catalog.oid),
+  CASE WHEN NOT EXISTS (
+    WITH RECURSIVE mine (role) AS (
+      SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) session_user
+      UNION
+      SELECT m.roleid FROM mine JOIN pg_catalog.pg_auth_members m ON m.member OPERATOR(pg_catalog.=) mine.role
+    )
+    SELECT FROM mine JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) mine.role
+    WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN current_user END
 )sql";
 
 /// $1 schemas, $2 names, $3 roles (0: the caller), in parallel.
@@ -41,6 +49,10 @@ path AS MATERIALIZED (
          END AS relation
   FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.oid[]))
        WITH ORDINALITY AS w (schema, name, role, nr)
+), mine (role) AS (  -- whose changes weir.role_state() tells
+  SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = session_user
+  UNION
+  SELECT m.roleid FROM mine JOIN pg_catalog.pg_auth_members m ON m.member = mine.role
 ), down AS (
   SELECT f.relation AS root, f.relation AS member FROM found f WHERE f.relation IS NOT NULL
   UNION
@@ -96,7 +108,10 @@ SELECT s.nr, s.oid, s.nspname, s.relname, s.relkind,
        CASE WHEN s.relkind = 'v' AND s.oid >= 16384 THEN pg_catalog.pg_get_viewdef(s.oid) END,
        CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_options_to_table(s.reloptions) o
                          WHERE o.option_name = 'security_invoker' AND o.option_value::pg_catalog.bool)
-            THEN 0::pg_catalog.oid ELSE s.relowner END  -- such a view is the caller's wherever it is nested
+            THEN 0::pg_catalog.oid ELSE s.relowner END,  -- such a view is the caller's wherever it is nested
+       CASE WHEN s.relrowsecurity AND (s.relforcerowsecurity OR s.role <> s.relowner)
+                 AND s.role NOT IN (SELECT w.role FROM mine w)
+            THEN (SELECT r.rolname FROM pg_catalog.pg_roles r WHERE r.oid = s.role) END
 FROM seen s ORDER BY s.nr
 )sql";
 

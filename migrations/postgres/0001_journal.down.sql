@@ -14,6 +14,7 @@ DROP FUNCTION weir.family(regclass);
 DROP FUNCTION weir.pull(xid8, xid8[], integer);
 DROP FUNCTION weir.changes(xid8, xid8[], integer);
 DROP FUNCTION weir.ddl_state();
+DROP FUNCTION weir.role_state();
 DROP FUNCTION weir.catalog_fingerprint();
 DROP FUNCTION weir.invalidate_table(regclass);
 DROP FUNCTION weir.invalidate_tag(text);

@@ -312,9 +312,37 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT md5(string_agg(kind || ' ' || total || ' ' || coalesce(digest, 0), ',' ORDER BY kind)) FROM part
 $$;
 
+-- Who reads: the login role and all roles it is a member of, directly or not, with their names and what frees them from
+-- row security. These are the roles a session can take on (but for a superuser's, see the analysis); roles are no
+-- database's, so that no event trigger tells of ALTER ROLE or of GRANT role. Level by level, because that takes a third
+-- of what a recursive query takes; the settings keep every plan a cached one by index.
+CREATE FUNCTION weir.role_state() RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+  known oid[] := ARRAY[session_user::regrole::oid];
+  level oid[] := known;
+  grants numeric := 0;
+  more numeric;
+BEGIN
+  LOOP
+    SELECT array_agg(m.roleid) FILTER (WHERE m.roleid <> ALL (known)),
+           sum(hashtextextended(m.xmin::text, m.member::bigint * 4294967296 + m.roleid::bigint))
+      INTO level, more FROM pg_auth_members m WHERE m.member = ANY (level);
+    EXIT WHEN more IS NULL;
+    grants := grants + more;
+    EXIT WHEN level IS NULL;
+    known := known || level;
+  END LOOP;
+  RETURN grants || ':' || (
+    SELECT sum(hashtextextended(concat_ws(' ', r.rolname, r.rolsuper, r.rolbypassrls, r.rolinherit), r.oid::bigint))
+    FROM pg_roles r WHERE r.oid = ANY (known));
+END
+$$;
+
 -- What to compare from pull to pull to notice what left no journal row: the event triggers' own catalog rows while
--- both are there and always fire, else the fingerprint; and what no event trigger tells in time: settings reloaded,
--- and a partition whose concurrent detachment has begun.
+-- both are there and always fire, else the fingerprint; and what no event trigger tells, or not in time: settings
+-- reloaded, roles altered, and a partition whose concurrent detachment has begun.
 CREATE FUNCTION weir.ddl_state() RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -328,7 +356,8 @@ BEGIN
   RETURN coalesce(state, 'fingerprint ' || weir.catalog_fingerprint())
     || ' detaching ' || (SELECT count(*) || ':' || coalesce(sum(i.inhrelid::bigint), 0)
                          FROM pg_inherits i WHERE i.inhdetachpending)
-    || ' loaded ' || extract(epoch FROM pg_conf_load_time());
+    || ' loaded ' || extract(epoch FROM pg_conf_load_time())
+    || ' roles ' || weir.role_state();
 END
 $$;
 

@@ -37,6 +37,13 @@ class AnalysisTest : public JournalTest {
     std::sort(texts.begin(), texts.end());
     return texts;
   }
+  /// From here on `db()` is another superuser's, with these roles granted: grants to the servers'
+  /// own superuser would be seen by every test that runs at the same time.
+  void log_in_as_member_of(const std::vector<std::string>& roles) {
+    const std::string login = role("LOGIN SUPERUSER");
+    for (const std::string& granted : roles) run("GRANT " + granted + " TO " + login);
+    db() = connect(with(dsn(), {{"user", login}, {"password", "secret"}}));
+  }
   /// The part of a report a person would look at first.
   static std::string report(const spi::Analysis& analysis) {
     return fmt::format("kind {}, cacheability {}, {}", static_cast<int>(analysis.kind),

@@ -139,6 +139,7 @@ TEST_F(AnalysisTest, OpaqueFunctionsAloneCanBeDeclared) {
 TEST_F(AnalysisTest, RowSecurityNeedsADeclaredSessionWhereItApplies) {
   const std::string app = role("LOGIN");
   const std::string owner = role("NOLOGIN");
+  log_in_as_member_of({app, owner});
   run("CREATE TABLE acl (who text, id int); CREATE TABLE docs (id int, owner text);"
       "ALTER TABLE docs ENABLE ROW LEVEL SECURITY;"
       "CREATE POLICY mine ON docs USING (id IN (SELECT acl.id FROM acl WHERE who = current_user) "
@@ -187,6 +188,7 @@ TEST_F(AnalysisTest, RowSecurityNeedsADeclaredSessionWhereItApplies) {
 
 TEST_F(AnalysisTest, ARoleWithoutRightsIsToldTheSame) {
   const std::string app = role("LOGIN");
+  log_in_as_member_of({app});
   const std::vector<std::string> texts{"SELECT * FROM by_name", "SELECT * FROM measures",
                                        "SELECT f_atomic(1)", "SELECT * FROM other.orders"};
   std::vector<std::string> as_superuser;
@@ -196,6 +198,38 @@ TEST_F(AnalysisTest, ARoleWithoutRightsIsToldTheSame) {
     EXPECT_EQ(report(analyze(texts[i])), as_superuser[i]) << texts[i];
   }
   EXPECT_EQ(analyze("SELECT * FROM nope.nothing").kind, StatementKind::kOther);
+}
+
+TEST_F(AnalysisTest, ARoleWhoseChangesNobodyTellsIsTtlOnly) {
+  const std::string tenant = role("NOLOGIN");
+  const std::string owner = role("NOLOGIN");
+  log_in_as_member_of({});
+  run("CREATE TABLE docs (id int); ALTER TABLE docs ENABLE ROW LEVEL SECURITY; SELECT "
+      "weir.track('docs'); CREATE VIEW shown AS SELECT * FROM docs; ALTER VIEW shown OWNER TO " +
+      owner + "; SET ROLE " + tenant);
+  const Analysis analysis = analyze("SELECT * FROM orders");
+  EXPECT_EQ(analysis.cacheability, Cacheability::kTtlOnly) << report(analysis);
+  EXPECT_THAT(analysis.reasons, ElementsAre(HasSubstr("GRANT " + tenant + " TO")));
+  run("RESET ROLE");
+  // A view's owner decides whether the policies below it apply.
+  const Analysis below = analyze("SELECT * FROM shown");
+  EXPECT_EQ(below.cacheability, Cacheability::kTtlOnly) << report(below);
+  EXPECT_THAT(below.reasons, Contains(HasSubstr("for role " + owner)));
+  EXPECT_EQ(analyze("SELECT * FROM docs").cacheability, Cacheability::kProvable);
+  run("GRANT " + tenant + ", " + owner + " TO CURRENT_USER; SET ROLE " + tenant);
+  analyzer_.forget();
+  EXPECT_EQ(analyze("SELECT * FROM orders").cacheability, Cacheability::kProvable);
+  run("RESET ROLE");
+  EXPECT_EQ(analyze("SELECT * FROM shown").cacheability, Cacheability::kProvable);
+}
+
+TEST_F(AnalysisTest, ATableWhoseChildHasAnotherParentDependsOnThatParentToo) {
+  run("CREATE TABLE one (id int); CREATE TABLE two (id int); CREATE TABLE both_ () INHERITS (one, "
+      "two); SELECT weir.track('one')");
+  EXPECT_THAT(dependencies(analyze("SELECT * FROM one")), ElementsAre("both_", "one", "two"));
+  run("ALTER TABLE two DISABLE TRIGGER weir_write");  // UPDATE two writes rows of one
+  analyzer_.forget();
+  EXPECT_EQ(analyze("SELECT * FROM one").cacheability, Cacheability::kTtlOnly);
 }
 
 TEST_F(AnalysisTest, AnswersAreKeptUntilTheCatalogIsForgotten) {

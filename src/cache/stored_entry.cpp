@@ -8,6 +8,7 @@
 
 #include "src/base/hash.hpp"
 #include "src/base/result_room.hpp"
+#include "src/cache/block_codec.hpp"
 
 namespace weir::detail {
 namespace {
@@ -26,7 +27,8 @@ static_assert(sizeof(Head) == 16, "the stored form");
 
 constexpr std::uint16_t kJournaled = 1;
 constexpr std::uint16_t kStandby = 2;
-constexpr std::uint16_t kKnownFlags = kJournaled | kStandby;
+constexpr std::uint16_t kCompressed = 4;
+constexpr std::uint16_t kKnownFlags = kJournaled | kStandby | kCompressed;
 
 // No time is longer, so that sums of a few of them in nanoseconds do not overflow.
 constexpr std::chrono::hours kLongest{24 * 365 * 100};
@@ -135,6 +137,13 @@ class Reader {
   bool failed_{false};
 };
 
+CheckedResult expand(std::string_view block, std::uint64_t size) {
+  if (!could_hold(block.size(), size)) return {{}, "more than the block can hold"};
+  ResultRoom room{size};
+  if (!decompress_block(block, room.data(), room.size())) return {{}, "a damaged block"};
+  return room.finish();
+}
+
 DecodeResult refuse(DecodeFault fault, std::string_view detail = {}) {
   return {std::nullopt, fault, detail};
 }
@@ -163,13 +172,17 @@ std::string_view to_string(DecodeFault fault) noexcept {
   return "unknown";
 }
 
-std::string encode(const StoredEntry& entry, const Compression& /*compression*/) {
+std::string encode(const StoredEntry& entry, const Compression& compression) {
   assert(entry.rows);
   const std::string_view rows{entry.rows->data(), entry.rows->size()};
+  std::optional<std::string> block;
+  if (rows.size() > compression.above.value) block = compress_block(rows);
+  const std::string_view stored = block ? std::string_view{*block} : rows;
   Head head;
+  if (block) head.flags |= kCompressed;
   if (entry.journaled) head.flags |= kJournaled;
   if (entry.snapshot.standby) head.flags |= kStandby;
-  Writer writer{512 + entry.key.size() + rows.size()};
+  Writer writer{512 + entry.key.size() + stored.size()};
   writer.raw({reinterpret_cast<const char*>(&head), sizeof head});
   writer.number(0);  // the size, known at the end
   writer.duration(entry.age);
@@ -184,7 +197,7 @@ std::string encode(const StoredEntry& entry, const Compression& /*compression*/)
   writer.texts(entry.relations);
   writer.texts(entry.tags);
   writer.number(rows.size());
-  writer.raw(rows);
+  writer.raw(stored);
   return std::move(writer).finish();
 }
 
@@ -218,8 +231,10 @@ DecodeResult decode(std::string_view bytes, const DecodeLimits& limits) {
   const std::uint64_t size = reader.number();
   if (reader.failed()) return refuse(DecodeFault::kMalformed, "rows");
   if (size > limits.rows.value) return refuse(DecodeFault::kOverLimit, "rows");
-  if (size != reader.rest().size()) return refuse(DecodeFault::kMalformed, "rows");
-  auto [rows, fault] = copy_result(reader.rest(), limits.rows);
+  const bool compressed = (head.flags & kCompressed) != 0;
+  if (!compressed && size != reader.rest().size()) return refuse(DecodeFault::kMalformed, "rows");
+  auto [rows, fault] =
+      compressed ? expand(reader.rest(), size) : copy_result(reader.rest(), limits.rows);
   if (!rows) return refuse(DecodeFault::kRows, fault);
   entry.rows = std::move(rows);
   return {std::move(entry), DecodeFault::kNone, {}};

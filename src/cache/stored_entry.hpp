@@ -32,7 +32,7 @@ struct StoredEntry {
 
 /// When rows are compressed.
 struct Compression {
-  Bytes above{Bytes::kibi(4)};  ///< Larger rows are, if that makes them smaller.
+  Bytes above{Bytes::kibi(2)};  ///< Larger rows are, if that saves at least an eighth.
 };
 
 /// What an entry may be at most; anything over is no entry.
@@ -65,6 +65,8 @@ struct DecodeResult {
 };
 
 /// The bytes of an entry. Times over 100 years become 100 years.
+///
+/// Source: docs/adr/0007-stored-entry.md has the format, how it may change, and the figures.
 [[nodiscard]] std::string encode(const StoredEntry& entry, const Compression& compression = {});
 
 /// Reads back what `encode` wrote. The bytes are untrusted: whatever they are, this returns an

@@ -27,7 +27,7 @@ install(FILES ${PROJECT_BINARY_DIR}/weir-config.cmake ${PROJECT_BINARY_DIR}/weir
 # pkg-config: a static weir puts what it stands on onto every consumer's command line; named as libraries and not as
 # Requires, which would pass on the others' compiler flags too.
 set(libs -lweir_core)
-set(others -lfmt -ltomlplusplus)
+set(others -lfmt -llz4 -ltomlplusplus)
 if(TARGET weir_sqlite)
   list(PREPEND libs -lweir_sqlite)
   list(APPEND others -lsqlite3)

@@ -4,13 +4,17 @@
 #   packages.sh list GROUP...      prints them
 #   packages.sh install GROUP...   installs those that are missing; asks for root only then
 #
-# Groups: build (the library and the command), test (all tests of one compiler), clang (Clang, sanitizers, formatting).
+# Groups: build (the library and the command), test (all tests of one compiler), bench (what measures), clang (Clang,
+# sanitizers, formatting).
 set -euo pipefail
 
 declare -A packages
 packages[build]="build-essential cmake ninja-build ccache pkg-config libboost-dev libfmt-dev libtomlplusplus-dev libcli11-dev
-  nlohmann-json3-dev libxxhash-dev libsqlite3-dev libpq-dev libpqxx-dev libpg-query-dev libhiredis-dev libssl-dev"
-packages[test]="libgtest-dev libgmock-dev postgresql postgresql-contrib postgresql-client pgbouncer sqlite3 redis-server redis-sentinel redis-tools openssl"
+  nlohmann-json3-dev libxxhash-dev liblz4-dev libsqlite3-dev libpq-dev libpqxx-dev libpg-query-dev libhiredis-dev
+  libssl-dev"
+packages[test]="libgtest-dev libgmock-dev postgresql postgresql-contrib postgresql-client pgbouncer sqlite3 redis-server
+  redis-sentinel redis-tools openssl"
+packages[bench]="libbenchmark-dev libzstd-dev"
 packages[clang]="clang-14 clang libclang-rt-14-dev clang-format-14"
 
 list() {

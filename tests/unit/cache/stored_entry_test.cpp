@@ -83,6 +83,33 @@ TEST(StoredEntryTest, SurvivesTheTripThroughItsBytes) {
   }
 }
 
+TEST(StoredEntryTest, LargeRowsAreCompressedAndComeBackEqual) {
+  const StoredEntry entry = sample(1000);
+  const std::string plain = encode(entry, {.above = Bytes{entry.rows->size()}});
+  const std::string compressed = encode(entry, {.above = Bytes{entry.rows->size() - 1}});
+  EXPECT_GT(plain.size(), entry.rows->size());
+  EXPECT_LT(compressed.size(), plain.size() / 2);
+  for (const std::string& bytes : {plain, compressed}) {
+    const DecodeResult decoded = decode(bytes);
+    ASSERT_TRUE(decoded.entry) << to_string(decoded.fault) << ' ' << decoded.detail;
+    expect_equal(*decoded.entry, entry);
+  }
+}
+
+TEST(StoredEntryTest, RowsThatCompressBadlyStayAsTheyAre) {
+  std::mt19937_64 random{3};
+  std::string noise(100'000, '\0');
+  for (char& c : noise) c = static_cast<char>(random());
+  spi::ResultBuilder builder;
+  builder.add_column("noise", "bytea");
+  builder.bytes(noise);
+  StoredEntry entry = sample();
+  entry.rows = builder.finish();
+  const std::string bytes = encode(entry, {.above = Bytes{0}});
+  EXPECT_EQ(bytes, encode(entry, {.above = Bytes{UINT64_MAX}}));
+  expect_equal(decode(bytes).entry.value(), entry);
+}
+
 TEST(StoredEntryTest, TimesOverAHundredYearsAreAHundredYears) {
   StoredEntry entry = sample();
   entry.age = milliseconds{-5};
@@ -96,12 +123,13 @@ TEST(StoredEntryTest, TimesOverAHundredYearsAreAHundredYears) {
 }
 
 TEST(StoredEntryTest, AnyFlippedByteIsAFault) {
-  const std::string good = encode(sample());
-  for (std::size_t i = 0; i < good.size(); ++i) {
-    for (int bit = 0; bit < 8; ++bit) {
-      std::string bad = good;
-      bad[i] = static_cast<char>(bad[i] ^ (1 << bit));
-      EXPECT_FALSE(decode(bad).entry) << "byte " << i << " bit " << bit;
+  for (const std::string& good : {encode(sample()), encode(sample(50), {.above = Bytes{0}})}) {
+    for (std::size_t i = 0; i < good.size(); ++i) {
+      for (int bit = 0; bit < 8; ++bit) {
+        std::string bad = good;
+        bad[i] = static_cast<char>(bad[i] ^ (1 << bit));
+        EXPECT_FALSE(decode(bad).entry) << "byte " << i << " bit " << bit;
+      }
     }
   }
 }

@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstring>
-#include <functional>
 #include <random>
 #include <set>
 #include <string>
@@ -79,6 +79,68 @@ TEST(StoredEntryTest, SurvivesTheTripThroughItsBytes) {
     const DecodeResult decoded = decode(encode(entry));
     ASSERT_TRUE(decoded.entry) << to_string(decoded.fault) << ' ' << decoded.detail;
     EXPECT_EQ(decoded.fault, DecodeFault::kNone);
+    expect_equal(*decoded.entry, entry);
+  }
+}
+
+TEST(StoredEntryTest, RandomEntriesComeBackEqual) {
+  std::mt19937_64 random{17};
+  const auto pick = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>{0, n - 1}(random);
+  };
+  const auto bytes = [&](std::size_t most) {
+    std::string text(pick(most), '\0');
+    for (char& c : text) c = static_cast<char>(pick(2) == 0 ? pick(256) : 'a');
+    return text;
+  };
+  for (int round = 0; round < 300; ++round) {
+    spi::ResultBuilder builder;
+    const std::size_t columns = pick(6);
+    for (std::size_t column = 0; column < columns; ++column) builder.add_column(bytes(9), bytes(5));
+    const std::size_t cells = columns * pick(1U << pick(9));
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+      switch (pick(7)) {
+        case 0:
+          builder.null();
+          break;
+        case 1:
+          builder.boolean(pick(2) == 0);
+          break;
+        case 2:
+          builder.integer(static_cast<std::int64_t>(random()));
+          break;
+        case 3:
+          builder.real(std::bit_cast<double>(random()));
+          break;
+        case 4:
+          builder.text(bytes(50));
+          break;
+        case 5:
+          builder.bytes(bytes(50));
+          break;
+        default:
+          builder.other(bytes(20));
+      }
+    }
+    StoredEntry entry;
+    entry.incarnation = bytes(60);
+    entry.snapshot.xmin = 1 + random() % 1'000'000;
+    entry.snapshot.xmax = entry.snapshot.xmin;
+    for (std::size_t i = pick(20); i > 0; --i) {
+      entry.snapshot.in_progress.push_back(entry.snapshot.xmax + pick(3));
+      entry.snapshot.xmax = entry.snapshot.in_progress.back() + 1;
+    }
+    entry.snapshot.standby = pick(2) == 0;
+    entry.key = bytes(2000);
+    for (std::size_t i = pick(5); i > 0; --i) entry.relations.push_back(bytes(30));
+    for (std::size_t i = pick(5); i > 0; --i) entry.tags.push_back(bytes(30));
+    entry.age = milliseconds{pick(1'000'000)};
+    entry.lifetime = milliseconds{pick(1'000'000'000'000)};
+    entry.cost = nanoseconds{pick(1'000'000'000'000)};
+    entry.journaled = pick(2) == 0;
+    entry.rows = builder.finish(pick(5));
+    const DecodeResult decoded = decode(encode(entry, {.above = Bytes{pick(4000)}}));
+    ASSERT_TRUE(decoded.entry) << to_string(decoded.fault) << ' ' << decoded.detail;
     expect_equal(*decoded.entry, entry);
   }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All tests. On a fresh Debian it first installs the packages it lacks (and says which); works run again and again.
 #
-#   tests/run.sh                     gcc: everything; clang: build, unit; asan, tsan: unit, property, integration
+#   tests/run.sh                     gcc: everything; clang: build, unit; asan, tsan: unit, property, integration;
+#                                    fuzz: two seconds of each fuzz target
 #   tests/run.sh --fast              the inner loop: gcc, unit tests, lints and SQLite
 #   tests/run.sh --preset P          every test of one preset
 #   tests/run.sh ... CTEST-ARGS      e.g. -R pool, --rerun-failed; given to every ctest
@@ -19,7 +20,7 @@ while [ $# -gt 0 ]; do
       preset=${2:?--preset needs a name from CMakePresets.json}
       shift 2
       ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" && exit 0 ;;
     *) break ;;
   esac
 done
@@ -95,7 +96,7 @@ fi
 
 sanitized='^(unit|property|integration)\.'
 if [ $fast = yes ]; then
-  if configure_and_build gcc; then run_tests gcc -R '^(unit|lint)\.|^(integration|property)\.sqlite\.'; else fail "gcc: build"; fi
+  if configure_and_build gcc; then run_tests gcc -R '^(unit|lint|fuzz)\.|^(integration|property)\.sqlite\.'; else fail "gcc: build"; fi
 elif [ -n "$preset" ]; then
   if configure_and_build "$preset"; then run_tests "$preset"; else fail "$preset: build"; fi
 else
@@ -104,6 +105,7 @@ else
   for preset in asan tsan; do
     if configure_and_build $preset tests/all; then run_tests $preset -R "$sanitized"; else fail "$preset: build"; fi
   done
+  if configure_and_build fuzz; then run_tests fuzz; else fail "fuzz: build"; fi
 fi
 
 if [ $((passed + failed)) = 0 ]; then fail "no test matches"; fi

@@ -109,7 +109,7 @@ struct RedisOptions {
   /// An entry is kept this long at most; 1 s to 365 days. A change voids it much earlier: this only
   /// bounds how long Redis holds what nobody asks for.
   std::chrono::milliseconds lifetime{std::chrono::hours{24}};
-  Bytes compress_above{Bytes::kibi(4)};  ///< A larger entry is stored compressed where that helps.
+  Bytes compress_above{Bytes::kibi(2)};  ///< A larger entry is stored compressed where that helps.
   /// A result cheaper for the database than this is neither looked up nor stored, until it is known
   /// what a lookup in this Redis really costs; not negative.
   std::chrono::microseconds min_cost{500};

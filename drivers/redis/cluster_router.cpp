@@ -32,11 +32,12 @@ class ClusterRouter final : public Router {
     return ask_primary(slot, request, deadline);
   }
 
-  std::unique_ptr<Connection> connect(std::string_view key, spi::Deadline deadline) override {
+  std::unique_ptr<Connection> connect(std::string_view key, std::size_t max_reply,
+                                      spi::Deadline deadline) override {
     const std::size_t slot = slot_of(key);
     const std::shared_ptr<Node> node = node_for(find_owner(slot, deadline), Greeting::kPlain);
     try {
-      return node->connect(deadline);
+      return node->connect(max_reply, deadline);
     } catch (const Error&) {
       suspect(key);
       throw;

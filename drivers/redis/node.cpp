@@ -7,28 +7,7 @@
 namespace weir::redis {
 namespace {
 
-// Puts the commands into MULTI and EXEC, runs them, and takes the answers out again.
-std::vector<Reply> run_atomic(Connection& connection, std::span<const Command> commands,
-                              spi::Deadline deadline) {
-  std::vector<Command> wrapped;
-  wrapped.push_back({"MULTI"});
-  wrapped.insert(wrapped.end(), commands.begin(), commands.end());
-  wrapped.push_back({"EXEC"});
-  std::vector<Reply> replies = connection.run(wrapped, deadline);
-  // The first refusal is the reason; EXEC's own only says that there was one.
-  for (Reply& reply : replies) {
-    if (reply.is(Reply::Kind::kError)) {
-      return std::vector<Reply>(commands.size(), reply);
-    }
-  }
-  Reply& executed = replies.back();
-  if (!executed.is(Reply::Kind::kArray) || executed.items.size() != commands.size()) {
-    throw connection_lost("EXEC", connection.server(), "the answer makes no sense");
-  }
-  return std::move(executed.items);
-}
-
-// ASKING holds for one command, so none can be atomic with the next.
+// ASKING holds for one command only.
 std::vector<Reply> run_asking(Connection& connection, std::span<const Command> commands,
                               spi::Deadline deadline) {
   std::vector<Command> wrapped;
@@ -45,7 +24,6 @@ std::vector<Reply> run_asking(Connection& connection, std::span<const Command> c
 std::vector<Reply> run_on(Connection& connection, const Request& request, Manner manner,
                           spi::Deadline deadline) {
   if (manner == Manner::kAsking) return run_asking(connection, request.commands, deadline);
-  if (request.atomic) return run_atomic(connection, request.commands, deadline);
   return connection.run(request.commands, deadline);
 }
 
@@ -61,9 +39,11 @@ Node::Node(Endpoint endpoint, ConnectionSettings settings, std::size_t most,
   idle_.reserve(most_);
 }
 
-std::unique_ptr<Connection> Node::connect(spi::Deadline deadline) const {
+std::unique_ptr<Connection> Node::connect(std::size_t max_reply, spi::Deadline deadline) const {
   const auto until = deadline.earlier(spi::Deadline::after(*clock_, connect_timeout_));
-  return std::make_unique<Connection>(endpoint_, settings_, until, *clock_);
+  ConnectionSettings settings = settings_;
+  settings.max_reply = max_reply;
+  return std::make_unique<Connection>(endpoint_, settings, until, *clock_);
 }
 
 Node::Lease Node::acquire(spi::Deadline deadline) {
@@ -105,7 +85,7 @@ void Node::probe(spi::Deadline deadline) {
   Lease lease = acquire(deadline);
   try {
     if (!lease.connection || !lease.connection->looks_alive()) {
-      lease.connection = connect(deadline);
+      lease.connection = connect(settings_.max_reply, deadline);
     }
   } catch (...) {
     lease.connection.reset();
@@ -123,7 +103,7 @@ std::vector<Reply> Node::run(const Request& request, Manner manner, spi::Deadlin
       lease.connection.reset();
       was_idle = false;
     }
-    if (!lease.connection) lease.connection = connect(deadline);
+    if (!lease.connection) lease.connection = connect(settings_.max_reply, deadline);
     std::vector<Reply> replies;
     try {
       replies = run_on(*lease.connection, request, manner, deadline);
@@ -132,7 +112,7 @@ std::vector<Reply> Node::run(const Request& request, Manner manner, spi::Deadlin
       // was not answered in time is not asked again.
       if (!was_idle || !request.repeatable) throw;
       lease.connection.reset();
-      lease.connection = connect(deadline);
+      lease.connection = connect(settings_.max_reply, deadline);
       replies = run_on(*lease.connection, request, manner, deadline);
     }
     release(std::move(lease));

@@ -24,7 +24,6 @@ struct Request {
   std::span<const Command> commands{};
   bool read_only{false};  ///< A replica may answer them.
   bool repeatable{true};  ///< Doing them twice is as good as doing them once.
-  bool atomic{false};     ///< Nothing may come between them (MULTI).
 };
 
 /// How a request is put to a server.
@@ -54,8 +53,10 @@ class Node {
   void drop_connections() noexcept;
 
   [[nodiscard]] const Endpoint& endpoint() const noexcept { return endpoint_; }
-  /// A connection of the caller's own, not counted here. Errors: as `run`'s.
-  [[nodiscard]] std::unique_ptr<Connection> connect(spi::Deadline deadline) const;
+  /// A connection of the caller's own, not counted here, for replies of up to `max_reply` bytes.
+  /// Errors: as `run`'s.
+  [[nodiscard]] std::unique_ptr<Connection> connect(std::size_t max_reply,
+                                                    spi::Deadline deadline) const;
 
  private:
   struct Lease {

@@ -25,8 +25,10 @@ class Router {
   /// The replies to the request's commands, errors among them that no other server would answer
   /// better. Errors: `ConnectionError`, `kTimeout`, `kPermission`.
   [[nodiscard]] virtual std::vector<Reply> run(const Request& request, spi::Deadline deadline) = 0;
-  /// A connection of the caller's own to the primary for `key`. Errors: as `run`'s.
+  /// A connection of the caller's own to the primary for `key`, for replies of up to `max_reply`
+  /// bytes. Errors: as `run`'s.
   [[nodiscard]] virtual std::unique_ptr<Connection> connect(std::string_view key,
+                                                            std::size_t max_reply,
                                                             spi::Deadline deadline) = 0;
   /// The last server found for `key` is not the right one any more: look again next time.
   virtual void suspect(std::string_view key) noexcept = 0;

@@ -48,10 +48,11 @@ class SentinelRouter final : public Router {
     return other->run(request, Manner::kPlain, deadline);
   }
 
-  std::unique_ptr<Connection> connect(std::string_view /*key*/, spi::Deadline deadline) override {
+  std::unique_ptr<Connection> connect(std::string_view /*key*/, std::size_t max_reply,
+                                      spi::Deadline deadline) override {
     const std::shared_ptr<Node> node = find_primary(deadline);
     try {
-      return node->connect(deadline);
+      return node->connect(max_reply, deadline);
     } catch (const Error&) {
       forget(node);
       throw;

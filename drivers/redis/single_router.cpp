@@ -10,8 +10,9 @@ class SingleRouter final : public Router {
   std::vector<Reply> run(const Request& request, spi::Deadline deadline) override {
     return node_->run(request, Manner::kPlain, deadline);
   }
-  std::unique_ptr<Connection> connect(std::string_view /*key*/, spi::Deadline deadline) override {
-    return node_->connect(deadline);
+  std::unique_ptr<Connection> connect(std::string_view /*key*/, std::size_t max_reply,
+                                      spi::Deadline deadline) override {
+    return node_->connect(max_reply, deadline);
   }
   void suspect(std::string_view /*key*/) noexcept override {}
 

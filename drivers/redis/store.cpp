@@ -99,13 +99,15 @@ void Store::require_size(std::string_view operation, std::string_view value) con
 
 std::optional<spi::RemoteValue> Store::get(std::string_view key, spi::Deadline deadline) {
   const TimePoint sent_at = clock_->now();
-  // One byte more than allowed is enough to know that it is too much. A part of its life asked for
-  // again afterwards covers the one case where the three cannot be atomic (see Manner::kAsking).
+  // One byte more than allowed is enough to know that it is too much. Its life is asked for before
+  // and after: whichever of the two a replacement came between, the smaller one is not more than
+  // what the bytes have. (A server answers commands that came together without a pause. MULTI
+  // would promise that, but is refused by a server that is full.)
   const std::string last_byte = std::to_string(options_.max_value.value);
   const std::array<Command, 3> commands{
       Command{"PTTL", key}, Command{"GETRANGE", key, "0", last_byte}, Command{"PTTL", key}};
-  std::vector<Reply> replies = router_->run(
-      {.key = key, .commands = commands, .read_only = true, .atomic = true}, bounded(deadline));
+  std::vector<Reply> replies =
+      router_->run({.key = key, .commands = commands, .read_only = true}, bounded(deadline));
   require(replies[0], Reply::Kind::kInteger, "PTTL", location_.display_name);
   require(replies[1], Reply::Kind::kString, "GETRANGE", location_.display_name);
   require(replies[2], Reply::Kind::kInteger, "PTTL", location_.display_name);

@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 // How long the server holds a read that brings nothing. A server that has gone without a word is
 // noticed this much later, plus the time a call may take.
 constexpr milliseconds kBlock{2000};
-constexpr std::string_view kMostEntries = "16";
+constexpr std::size_t kMostEntries = 16;  // of one read
 
 // Appends an entry that names its predecessor, and trims, in one step.
 constexpr std::string_view kAppend =
@@ -78,7 +78,7 @@ class RedisStream final : public spi::ChangeStream {
     if (!connection_) {
       if (take_interrupt()) return {};
       gap_ = position_.reconnected() || gap_;
-      connection_ = router_.connect(name_, deadline);
+      connection_ = router_.connect(name_, max_reply(), deadline);
       waiting_ = false;
       check_due_ = true;
     }
@@ -118,6 +118,12 @@ class RedisStream final : public spi::ChangeStream {
     }
   }
 
+  // As many entries of the largest size as one read asks for, with what is around them.
+  [[nodiscard]] std::size_t max_reply() const noexcept {
+    constexpr std::size_t kAroundAnEntry = 1024;
+    return kMostEntries * (static_cast<std::size_t>(max_value_.value) + kAroundAnEntry);
+  }
+
   // Where the stream ends now; begins there the first time.
   void check_end(spi::Deadline deadline) {
     const Command command{"XINFO", "STREAM", name_};
@@ -147,7 +153,8 @@ class RedisStream final : public spi::ChangeStream {
   void ask() {
     const std::string from = position_.at().text();
     const std::string block = std::to_string(kBlock.count());
-    const Command command{"XREAD", "COUNT", kMostEntries, "BLOCK", block, "STREAMS", name_, from};
+    const std::string most = std::to_string(kMostEntries);
+    const Command command{"XREAD", "COUNT", most, "BLOCK", block, "STREAMS", name_, from};
     connection_->send({&command, 1}, spi::Deadline::after(clock_, call_timeout_));
     waiting_ = true;
     answer_due_ = spi::Deadline::after(clock_, kBlock + call_timeout_);

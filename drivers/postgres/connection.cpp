@@ -173,6 +173,7 @@ void Connection::note_run(std::string_view sql, StatementCache::Entry* entry) {
   }
   if (!known) {
     suspect_ = true;
+    unproven_ = true;
     ++epoch_;
   }
   if (entry == nullptr) return;
@@ -187,6 +188,12 @@ void Connection::note_run(std::string_view sql, StatementCache::Entry* entry) {
 Rows Connection::run_prepared(std::string_view sql, const std::string& key, const Params& given,
                               const PqParams& params, spi::Deadline deadline) {
   StatementCache::Entry* entry = statements_.find(key);
+  if (entry != nullptr && entry->generation != shared_.generation()) {
+    // The server replans after DDL, but not after ALTER ROLE: its plan may hold another role's row
+    // security.
+    statements_.retire(key);
+    entry = last_ = nullptr;
+  }
   if (entry == nullptr) {
     spi::require_clean_text(sql, "statement");
     return prepare_and_run(statements_.insert(key), std::string{sql}, given, params, deadline);
@@ -200,6 +207,7 @@ Rows Connection::run_prepared(std::string_view sql, const std::string& key, cons
     return rows;
   }
   statements_.retire(key);
+  last_ = nullptr;
   if (outside)
     return prepare_and_run(statements_.insert(key), std::string{sql}, given, params, deadline);
   try {

@@ -19,14 +19,15 @@ namespace weir::postgres {
 ///
 /// Direct: statements are prepared on first use, in the same round trip, and kept by text. The
 /// session is the driver's profile plus what is declared; whatever runs without having been proven
-/// harmless makes it suspect until the server was asked (`session_doubt`) or it was reset
-/// (`use_session`).
+/// harmless makes it suspect until the server was asked (`session_doubt`) or it was reset, which
+/// `use_session` then does: what a function set is not for whoever comes next.
 ///
 /// Through a transaction-mode pooler: nothing is kept on the server, and each statement may run on
 /// another server connection. A read proven harmless is therefore sent behind a question for that
 /// server connection's state, in one implicit transaction, which a pooler does not split; only if
 /// the answer is the profile's may the read fill the cache. `session_doubt` speaks of the last
-/// statement run.
+/// statement run. Nothing is reset here: what a function set stays on that server connection, for
+/// whoever gets it next, as without weir.
 ///
 /// Thread safety: one thread at a time; `cancel` from anywhere. Lifetime: the shared state outlives
 /// it.
@@ -75,7 +76,8 @@ class Connection final : public spi::Connection {
   // connection_session.cpp
   void open_session(spi::Deadline deadline);
   [[nodiscard]] SessionState ask_state(spi::Deadline deadline);
-  /// Back to the connection's start, then `settings`, then asks for the state; all or nothing.
+  /// Back to the connection's start, then `settings`, then asks for the state; all or nothing. A
+  /// suspect session is asked before, too, and marked wrong when it was.
   [[nodiscard]] SessionState reset_session(const std::vector<SessionState::Fact>& settings,
                                            spi::Deadline deadline);
   void retire_all();
@@ -98,8 +100,10 @@ class Connection final : public spi::Connection {
   std::vector<SessionState::Fact> profile_fixes_;
   SessionState profile_;
   SessionState expected_;
-  bool suspect_{false};  // something not proven harmless ran since `expected_` was asked for
-  bool wrong_{false};    // the session is known not to be as declared
+  bool suspect_{false};   // something not proven harmless ran since `expected_` was asked for
+  bool wrong_{false};     // the session is known not to be as declared
+  bool unproven_{false};  // something not proven harmless ran since the session was made: it may
+                          // hold custom settings, which nobody can list
   std::uint64_t verified_generation_{};
   std::uint64_t epoch_{1};  // moved by every statement not proven harmless, and by resets
   StatementCache::Entry* last_{nullptr};  // what ran last, if it is kept prepared

@@ -20,6 +20,12 @@ bool folded_into_plans(std::string_view setting) {
   return is_result_setting(setting) && setting != "search_path" && setting != "role";
 }
 
+std::vector<std::string> names_of(const std::vector<SessionState::Fact>& settings) {
+  std::vector<std::string> names;
+  for (const SessionState::Fact& setting : settings) names.push_back(setting.name);
+  return names;
+}
+
 }  // namespace
 
 SessionState Connection::ask_state(spi::Deadline deadline) {
@@ -31,8 +37,13 @@ SessionState Connection::reset_session(const std::vector<SessionState::Fact>& se
                                        spi::Deadline deadline) {
   const SetStatement fixes = set_statement(profile_fixes_);
   const SetStatement declared = set_statement(settings);
-  const PqParams asked = SessionState::params(custom_);
+  const PqParams asked_before = SessionState::params(custom_);
+  const PqParams asked = SessionState::params(names_of(settings));
   std::vector<Step> steps;
+  if (suspect_) {
+    steps.push_back(
+        {.kind = Step::Kind::kQuery, .sql = SessionState::query(), .params = &asked_before});
+  }
   for (const char* reset :
        {"RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL", "DISCARD TEMP"}) {
     steps.push_back({.kind = Step::Kind::kQuery, .sql = reset});
@@ -46,6 +57,8 @@ SessionState Connection::reset_session(const std::vector<SessionState::Fact>& se
   steps.push_back({.kind = Step::Kind::kQuery, .sql = SessionState::query(), .params = &asked});
   const std::vector<Rows> answers = pq_.pipeline(steps, deadline, kOperation);
   for (const Rows& rows : answers) pq_.check(rows, kOperation);
+  // Plans made in a session that was not as declared remember its settings.
+  if (suspect_ && !SessionState{answers.front()}.difference(expected_).empty()) wrong_ = true;
   return SessionState{answers.back()};
 }
 
@@ -96,20 +109,17 @@ void Connection::use_session(const Session& session, spi::Deadline deadline) {
                 "kTransaction does not give",
                 {.backend = "postgresql"}};
   }
-  // An undeclared session reads no custom settings, and `session_doubt` asks for all others: a
-  // suspect one is left be.
-  const bool suspect = suspect_ || verified_generation_ != shared_.generation();
-  if (!wrong_ && session == session_ && !(suspect && session.declared())) return;
+  // After DDL an undeclared session is left be: it reads no custom settings, and `session_doubt`
+  // asks for all others.
+  const bool outdated = session.declared() && verified_generation_ != shared_.generation();
+  if (!wrong_ && !unproven_ && !outdated && session == session_) return;
   require_idle("declaring a session");
   require_declarable(session);
   const std::vector<SessionState::Fact> settings = declared_settings(session);
-  const std::vector<std::string> previous = std::exchange(custom_, {});
-  for (const SessionState::Fact& setting : settings) custom_.push_back(setting.name);
   const std::uint64_t generation = shared_.generation();
   try {
     expected_ = reset_session(settings, deadline);
   } catch (const Error& error) {
-    custom_ = previous;
     if (error.code() == ErrorCode::kPermission || !error.connection_usable() ||
         error.code() == ErrorCode::kTimeout) {
       throw;
@@ -121,6 +131,7 @@ void Connection::use_session(const Session& session, spi::Deadline deadline) {
   }
   if (wrong_) retire_all();
   session_ = session;
+  custom_ = names_of(settings);
   scope_.clear();
   plan_scope_.clear();
   for (const SessionState::Fact& setting : settings) {
@@ -131,6 +142,7 @@ void Connection::use_session(const Session& session, spi::Deadline deadline) {
   ++session_number_;
   ++epoch_;
   suspect_ = false;
+  unproven_ = false;
   verified_generation_ = generation;
   // A reset session that is not the profile again (another's ALTER ROLE … SET does not reach this
   // connection; a dropped role would) is not to be trusted.

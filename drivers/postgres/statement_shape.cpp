@@ -21,12 +21,13 @@ struct Utility {
   std::string_view what{};
 };
 
-constexpr std::string_view kDeclare = "declare it with Database::with_session";
+constexpr std::string_view kDeclare =
+    "declare it instead, with Database::with_session({.role = ..., .settings = ...})";
 constexpr std::string_view kTransact = "use Database::transact or Database::begin";
 
 // Anything neither here nor by name a schema change is kOther.
 constexpr std::array<Utility, 33> kUtilities{{
-    {"VariableSetStmt", StatementKind::kSessionChange, "SET and RESET"},
+    {"VariableSetStmt", StatementKind::kSessionChange, "SET"},
     {"DiscardStmt", StatementKind::kSessionChange, "DISCARD"},
     {"ConstraintsSetStmt", StatementKind::kSessionChange, "SET CONSTRAINTS"},
     {"PrepareStmt", StatementKind::kSessionChange, "PREPARE"},
@@ -98,6 +99,7 @@ void read_utility(std::string_view type, const TreeNode& fields, StatementShape&
     shape.kind = StatementKind::kSchemaChange;
     what = "a schema change";
   }
+  if (type == "VariableSetStmt" && fields.text_of("kind").starts_with("VAR_RESET")) what = "RESET";
   shape.never.push_back(fmt::format("{} is not a query", what));
   if (shape.kind == StatementKind::kSessionChange) {
     shape.refusal = type == "ListenStmt" || type == "UnlistenStmt" || type == "LoadStmt"
@@ -130,6 +132,10 @@ StatementShape read_statement(std::string_view sql) {
   if (statements->items.size() > 1) {
     StatementShape shape = not_analysed("there is more than one statement");
     shape.kind = StatementKind::kMultiple;
+    shape.refusal = fmt::format(
+        "one statement per call: this text has {}; run each by itself, or all in one transaction "
+        "with Database::transact",
+        statements->items.size());
     return shape;
   }
   const TreeNode* statement = statements->items.front().find("stmt");

@@ -226,7 +226,8 @@ EffectivePolicy Core::full_policy(const Call& call) const {
 void Core::refuse_session_changes(const Call& call) const {
   const spi::Analysis& analysis = call.facts().analysis;
   if (analysis.kind == spi::StatementKind::kSessionChange ||
-      analysis.kind == spi::StatementKind::kTransactionControl) {
+      analysis.kind == spi::StatementKind::kTransactionControl ||
+      analysis.kind == spi::StatementKind::kMultiple) {
     throw Error(ErrorCode::kRefused, analysis.refusal.empty()
                                          ? std::string{"this statement would change the session "
                                                        "of a pooled connection: declare it with "

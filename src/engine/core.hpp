@@ -145,7 +145,7 @@ class Core {
   /// The answer from memory if it may be served; otherwise `miss` says why not. Pulls if the bound
   /// asks for it.
   [[nodiscard]] std::optional<Result> from_memory(const Call& call, const Key& key, Miss& miss);
-  /// Throws for what cannot be run as a plain statement: SET, BEGIN, ….
+  /// Throws for what cannot be run as a plain statement: SET, BEGIN, several at once.
   void refuse_session_changes(const Call& call) const;
   /// This process wrote: lookups from now on pull first.
   void wrote() noexcept { puller_.require_after_now(); }

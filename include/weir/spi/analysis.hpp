@@ -26,7 +26,7 @@ enum class StatementKind : std::uint8_t {
                         ///< `refusal`.
   kTransactionControl,  ///< BEGIN, COMMIT, SAVEPOINT …: refused outside `Transaction`, see
                         ///< `refusal`.
-  kMultiple,            ///< More than one statement in the string.
+  kMultiple,            ///< More than one statement in the string: refused, see `refusal`.
   kOther,               ///< Not understood (it may still be valid): passed through, never cached.
 };
 

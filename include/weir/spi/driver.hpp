@@ -84,7 +84,8 @@ class Connection {
   [[nodiscard]] virtual RunOutcome run(const RunRequest& request) = 0;
 
   /// Makes the session this one: role, search_path, settings; an undeclared one is the profile
-  /// every connection starts with. Cheap when it already is.
+  /// every connection starts with. Cheap when it already is; after a statement that was not proven
+  /// to leave the session alone, it is made anew.
   virtual void use_session(const Session& session, Deadline deadline) = 0;
   /// Whether the session is still as declared and holds nothing (temporary tables, changed
   /// settings) that could change results: what fills the cache must have run where this is true.

@@ -109,6 +109,48 @@ TEST_F(PostgresSessionTest, ChangesBehindWeirsBackAreDoubtedForEverySetting) {
   }
 }
 
+TEST_F(PostgresSessionTest, WhatAFunctionSetIsNotForWhoeverComesNext) {
+  run("CREATE FUNCTION change(text, text) RETURNS text LANGUAGE plpgsql AS "
+      "$$ BEGIN RETURN set_config($1, $2, false); END $$;"
+      "CREATE FUNCTION fill() RETURNS int LANGUAGE plpgsql AS "
+      "$$ BEGIN CREATE TEMP TABLE pg_class (relname text); RETURN 1; END $$");
+  const std::vector<SettingCase> cases{
+      {"TimeZone", "America/Lima", "SELECT ('2024-03-05 00:00+00'::timestamptz)::text"},
+      {"DateStyle", "SQL, DMY", "SELECT '01/02/2024'::date::text"},
+      {"bytea_output", "escape", "SELECT '\\x01'::bytea::text"},
+      {"search_path", "pg_catalog", "SELECT current_schemas(false)::text"},
+      {"role", "pg_monitor", "SELECT current_user::text"},
+      {"app.tenant", "42", "SELECT coalesce(nullif(current_setting('app.tenant', true), ''), '-')"},
+  };
+  const Session declared{.settings = {{"app.tenant", "7"}, {"IntervalStyle", "iso_8601"}}};
+  for (const Session& session : {Session{}, declared}) {
+    for (const SettingCase& test : cases) {
+      declare(session);
+      const std::string before = text(test.query);
+      declare(session);
+      ask("SELECT change($1, $2)", test.setting, test.value);
+      declare(session);
+      EXPECT_EQ(text(test.query), before) << test.setting;
+    }
+  }
+  declare({});
+  ask("SELECT change('app.tenant', '42')");
+  EXPECT_EQ(doubt(), "") << "what can be listed is as declared";
+  declare({});
+  EXPECT_NE(text("SELECT current_setting('app.tenant', true)"), "42");
+  ask("SELECT fill()");
+  declare({});
+  EXPECT_EQ(ask("SELECT count(*) > 0 FROM pg_class").one<bool>(), true);
+}
+
+TEST_F(PostgresSessionTest, WhatWasProvenHarmlessLeavesTheSessionAsItIs) {
+  run("CREATE TABLE t (a int)");
+  read("SELECT a FROM t");
+  connection_->use_session({}, never());
+  ask("INSERT INTO t VALUES (1)");
+  EXPECT_ANY_THROW(connection_->use_session({}, never())) << "a trigger may have set anything";
+}
+
 // --- the profile ---
 
 TEST_F(PostgresSessionTest, TheFirstConnectionsSettingsArePinned) {
@@ -234,6 +276,18 @@ TEST_F(PostgresSessionTest, NoSessionIsDeclaredInsideATransaction) {
   error_of(ErrorCode::kUsage, [&] { declare({.settings = {{"app.user", "1"}}}); });
   EXPECT_NE(doubt(), "");
   connection_->rollback(soon());
+}
+
+TEST_F(PostgresSessionTest, NothingIsProvableWhereBackslashesEscape) {
+  EXPECT_EQ(connection_->analyze("SELECT 'a'", soon()).cacheability, spi::Cacheability::kProvable);
+  declare({.settings = {{"standard_conforming_strings", "off"}}});
+  // To the parser a constant and a comment, to the server one constant.
+  const char* sql = "SELECT '\\' -- ' || (SELECT max(oid)::text FROM pg_class)";
+  const spi::Analysis analysis = connection_->analyze(sql, soon());
+  EXPECT_EQ(analysis.cacheability, spi::Cacheability::kNever);
+  EXPECT_THAT(analysis.reasons, ::testing::Contains(HasSubstr("standard_conforming_strings")));
+  declare({});
+  EXPECT_EQ(connection_->analyze("SELECT 'a'", soon()).cacheability, spi::Cacheability::kProvable);
 }
 
 // --- plans that remember settings ---

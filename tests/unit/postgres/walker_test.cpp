@@ -124,13 +124,22 @@ TEST(WalkerTest, KindsAreToldApart) {
     const StatementShape shape = read_statement(sql);
     EXPECT_EQ(static_cast<int>(shape.kind), static_cast<int>(kind)) << sql;
     EXPECT_EQ(shape.never.empty(), kind == kRead) << sql;
-    EXPECT_EQ(shape.refusal.empty(), kind != kSessionChange && kind != kTransactionControl) << sql;
+    EXPECT_EQ(shape.refusal.empty(),
+              kind != kSessionChange && kind != kTransactionControl && kind != kMultiple)
+        << sql;
     EXPECT_EQ(shape.may_change_session, kind != kRead) << sql;
   }
 }
 
 TEST(WalkerTest, RefusalsNameTheDeclaredWay) {
-  EXPECT_THAT(read_statement("SET search_path = x").refusal, HasSubstr("with_session"));
+  for (const char* sql : {"SET search_path = x", "SET LOCAL work_mem = '1MB'", "SET ROLE x"}) {
+    EXPECT_EQ(read_statement(sql).refusal,
+              "SET is refused on a pooled connection: declare it instead, with "
+              "Database::with_session({.role = ..., .settings = ...})");
+  }
+  EXPECT_THAT(read_statement("RESET ALL").refusal, HasSubstr("RESET is refused"));
+  EXPECT_THAT(read_statement("SELECT 1; SELECT 2; SELECT 3").refusal,
+              HasSubstr("one statement per call: this text has 3"));
   EXPECT_THAT(read_statement("COMMIT").refusal, HasSubstr("transact"));
 }
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "src/engine/core.hpp"
-#include "src/engine/options_bounds.hpp"
 #include "src/engine/transaction_impl.hpp"
+#include "src/sql/bounds.hpp"
 
 namespace weir {
 

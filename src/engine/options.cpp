@@ -3,7 +3,7 @@
 #include <bit>
 #include <cmath>
 
-#include "src/engine/options_bounds.hpp"
+#include "src/sql/bounds.hpp"
 
 namespace weir {
 namespace {

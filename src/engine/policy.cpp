@@ -3,43 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "src/engine/options_bounds.hpp"
+#include "src/sql/policy_bounds.hpp"
 
 namespace weir {
-namespace {
-
-using detail::require_duration;
-using detail::require_option;
-using detail::require_text;
-
-constexpr std::size_t kLongestTag = 200;
-constexpr std::size_t kLongestRelation = 2 * 63 + 1;
-constexpr std::size_t kLongestQueryName = 200;
-
-}  // namespace
-
-void Policy::validate() const {
-  constexpr std::chrono::milliseconds kNone{0};
-  constexpr std::chrono::milliseconds kOne{1};
-  require_option(!mode || *mode <= CacheMode::kCoalesceOnly, "policy.mode",
-                 mode ? static_cast<int>(*mode) : 0, "kAuto, kOff or kCoalesceOnly");
-  if (ttl) require_duration("policy.ttl", *ttl, kOne);
-  if (max_staleness) require_duration("policy.max_staleness", *max_staleness, kNone);
-  if (stale_if_error) require_duration("policy.stale_if_error", *stale_if_error, kNone);
-  if (timeout) require_duration("policy.timeout", *timeout, kOne);
-  for (const std::string& tag : tags) require_text("policy.tags: a tag", tag, 1, kLongestTag);
-  for (const std::string& table : depends_on) {
-    require_text("policy.depends_on: a table", table, 1, kLongestRelation);
-    const std::size_t dot = table.find('.');
-    require_option(dot != std::string::npos && dot > 0 && dot + 1 < table.size(),
-                   "policy.depends_on: a table", table, "schema.name");
-  }
-}
+void Policy::validate() const { detail::check_policy(*this, "options: policy."); }
 
 Query::Query(std::string sql, Policy policy, std::string name)
     : sql_{std::move(sql)}, policy_{std::move(policy)}, name_{std::move(name)} {
   policy_.validate();
-  require_text("query.name", name_, 0, kLongestQueryName);
+  detail::check_query_name(name_, "options: query.");
 }
 
 namespace detail {

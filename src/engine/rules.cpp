@@ -9,6 +9,7 @@
 
 #include "src/engine/policy.hpp"
 #include "src/sql/duration.hpp"
+#include "src/sql/policy_bounds.hpp"
 #include "weir/error.hpp"
 #include "weir/spi/text.hpp"
 
@@ -103,7 +104,7 @@ class RulesParser {
               name.substr(0, kShown)));
     }
     try {
-      rule.policy.validate();
+      check_policy(rule.policy, "");
     } catch (const Error& error) {
       fail(node.source(), error.what());
     }

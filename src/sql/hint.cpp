@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "src/sql/duration.hpp"
+#include "src/sql/policy_bounds.hpp"
 #include "weir/error.hpp"
 
 namespace weir::detail {
@@ -101,9 +102,8 @@ class HintParser {
 
   void check_bounds() {
     try {
-      hint_.policy.validate();
-      // A declared query bounds its name; a name in a hint has the same bounds.
-      static_cast<void>(Query{std::string{}, Policy{}, hint_.name});
+      check_policy(hint_.policy, "");
+      check_query_name(hint_.name, "");
     } catch (const Error& error) {
       problem(error.what());
     }

@@ -12,34 +12,36 @@
 
 namespace weir::detail {
 
-/// Throws `kConfig` unless `good`, naming the field, its value and the bound.
+/// Where a field of the options is, for messages.
+inline constexpr std::string_view kInOptions = "options: ";
+
+/// Throws `kConfig` unless `good`, naming the field, where it is, its value and the bound.
 inline void require_option(bool good, std::string_view field, const auto& value,
-                           std::string_view bound) {
+                           std::string_view bound, std::string_view where = kInOptions) {
   if (good) return;
   throw Error{ErrorCode::kConfig,
-              fmt::format("options: {} is {}; must be {}", field, value, bound)};
+              fmt::format("{}{} is {}; must be {}", where, field, value, bound)};
 }
 
 /// As above, for a duration from `least` to `kLongestDuration`.
 inline void require_duration(std::string_view field, std::chrono::milliseconds value,
                              std::chrono::milliseconds least,
-                             std::chrono::milliseconds most = kLongestDuration) {
+                             std::chrono::milliseconds most = kLongestDuration,
+                             std::string_view where = kInOptions) {
   require_option(value >= least && value <= most, field, fmt::format("{} ms", value.count()),
-                 fmt::format("{} to {}", format_duration(least), format_duration(most)));
+                 fmt::format("{} to {}", format_duration(least), format_duration(most)), where);
 }
 
 /// As above, for a text from `least` to `most` bytes, UTF-8 without NUL. The text itself stays out
 /// of the message: a DSN has passwords.
 inline void require_text(std::string_view field, std::string_view text, std::size_t least,
-                         std::size_t most) {
+                         std::size_t most, std::string_view where = kInOptions) {
   require_option(text.size() >= least && text.size() <= most, field,
                  fmt::format("{} bytes long", text.size()),
-                 fmt::format("{} to {} bytes long", least, most));
+                 fmt::format("{} to {} bytes long", least, most), where);
   if (const auto fault = spi::find_text_fault(text)) {
-    throw Error{ErrorCode::kConfig,
-                fmt::format("options: {} has {} at byte {}; must be UTF-8 without "
-                            "NUL",
-                            field, fault->what, fault->offset)};
+    throw Error{ErrorCode::kConfig, fmt::format("{}{} has {} at byte {}; must be UTF-8 without NUL",
+                                                where, field, fault->what, fault->offset)};
   }
 }
 

@@ -393,8 +393,7 @@ void Core::tick() {
     asked_.store(false, std::memory_order_relaxed);
     (void)puller_.ensure({now, 0}, spi::Deadline{now + options_.pull_timeout});
   }
-  if (const std::string failure = pool_.tick(now); !failure.empty())
-    events_.degraded.emit({"pool", failure});
+  if (const auto news = pool_.tick(now)) events_.degraded.emit({"pool", *news});
   if (const std::string problem = rules_.tick(now); !problem.empty())
     events_.refused.emit({"", problem});
 }

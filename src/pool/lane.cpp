@@ -202,7 +202,7 @@ void Lane::give_back(PooledConnection pooled, bool discard) noexcept {
   free_place();
 }
 
-std::string Lane::tick(TimePoint now) {
+std::optional<std::string> Lane::tick(TimePoint now) {
   std::vector<std::pair<PooledConnection, CloseCause>> gone;
   {
     const MutexLock lock{mutex_};
@@ -227,12 +227,16 @@ std::string Lane::tick(TimePoint now) {
   return refill(now);
 }
 
-std::string Lane::refill(TimePoint now) {
+std::optional<std::string> Lane::refill(TimePoint now) {
   const spi::Deadline deadline{clock_.now() + options_.connect_timeout};  // for all together
   while (!deadline.passed(clock_)) {
     {
       const MutexLock lock{mutex_};
-      if (closed_ || places_ >= limits_.min_open || now < refill_at_) break;
+      if (closed_ || now < refill_at_) break;
+      if (places_ >= limits_.min_open) {
+        if (std::exchange(refill_failing_, false)) return "";
+        break;
+      }
       ++places_;
     }
     PooledConnection opened;
@@ -242,6 +246,7 @@ std::string Lane::refill(TimePoint now) {
       const MutexLock lock{mutex_};
       free_place();
       refill_at_ = now + kRefillPause;
+      if (std::exchange(refill_failing_, true)) break;  // told already
       return error.what();
     }
     {
@@ -250,7 +255,7 @@ std::string Lane::refill(TimePoint now) {
     }
     give_back(std::move(opened), false);
   }
-  return {};
+  return std::nullopt;
 }
 
 void Lane::close() noexcept {
@@ -324,23 +329,22 @@ void Lane::throw_closed() const {
 }
 
 void Lane::throw_exhausted(spi::Deadline deadline, TimePoint asked, std::size_t others) const {
-  const std::string_view kind = access_ == spi::Access::kWrite ? "write" : "read";
   if (deadline.at < asked + options_.acquire_timeout) {
     throw Error{ErrorCode::kTimeout,
-                fmt::format("pool: the call's deadline passed after {} ms of waiting for a {} "
-                            "connection to {}; all "
+                fmt::format("pool: the call's deadline passed after {} ms of waiting for a "
+                            "{}connection to {}; all "
                             "{} of {} are in use and {} other callers wait",
-                            to_ms(clock_.now() - asked), kind, driver_.display_name(),
+                            to_ms(clock_.now() - asked), limits_.kind, driver_.display_name(),
                             limits_.max_places, limits_.max_name, others)};
   }
   throw Error{
       ErrorCode::kPoolExhausted,
       fmt::format(
-          "pool: no {} connection to {} became free within pool.acquire_timeout = {} ms; all {} of "
+          "pool: no {}connection to {} became free within pool.acquire_timeout = {} ms; all {} of "
           "{} "
           "are in use and {} other callers wait; raise either, or hold connections for shorter",
-          kind, driver_.display_name(), options_.acquire_timeout.count(), limits_.max_places,
-          limits_.max_name, others)};
+          limits_.kind, driver_.display_name(), options_.acquire_timeout.count(),
+          limits_.max_places, limits_.max_name, others)};
 }
 
 }  // namespace weir::detail

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
     std::size_t min_open{0};
     std::size_t max_places{1};
     std::string max_name{};  ///< What to raise, for messages.
+    std::string kind{};      ///< "read ", "write ", or empty when they serve both; for messages.
   };
 
   Lane(spi::Driver& driver, spi::Access access, Limits limits, const PoolOptions& options,
@@ -51,9 +53,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
 
   [[nodiscard]] Lease lease(std::uint64_t session, spi::Deadline deadline) WEIR_EXCLUDES(mutex_);
   void give_back(PooledConnection pooled, bool discard) noexcept WEIR_EXCLUDES(mutex_);
-  /// Closes what is idle too long or too old, then opens up to `min_open`. Returns why that failed,
-  /// or nothing.
-  [[nodiscard]] std::string tick(TimePoint now) WEIR_EXCLUDES(mutex_);
+  /// Closes what is idle too long or too old, then opens up to `min_open`. Returns as `Pool::tick`.
+  [[nodiscard]] std::optional<std::string> tick(TimePoint now) WEIR_EXCLUDES(mutex_);
   /// Refuses from now on, and closes what is idle.
   void close() noexcept WEIR_EXCLUDES(mutex_);
   /// Waits until every place is free; returns how many are not.
@@ -79,7 +80,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   [[nodiscard]] PooledConnection connect(spi::Deadline deadline) WEIR_EXCLUDES(mutex_);
   /// Closes a connection and keeps its place.
   void close_connection(PooledConnection& pooled, CloseCause cause) noexcept WEIR_EXCLUDES(mutex_);
-  [[nodiscard]] std::string refill(TimePoint now) WEIR_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<std::string> refill(TimePoint now) WEIR_EXCLUDES(mutex_);
   void keep(PooledConnection pooled) noexcept WEIR_REQUIRES(mutex_);
   void free_place() noexcept WEIR_REQUIRES(mutex_);
   void serve(PooledConnection handed) noexcept WEIR_REQUIRES(mutex_);
@@ -101,6 +102,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   std::list<Waiter*> waiters_ WEIR_GUARDED_BY(mutex_);          // in the order they came
   TimePoint broken_at_ WEIR_GUARDED_BY(mutex_){TimePoint::min()};
   TimePoint refill_at_ WEIR_GUARDED_BY(mutex_){TimePoint::min()};
+  bool refill_failing_ WEIR_GUARDED_BY(mutex_){false};
   PoolStats stats_ WEIR_GUARDED_BY(mutex_);  // but open, idle and waiting
 };
 

@@ -11,6 +11,7 @@ Lane::Limits limits_for(const spi::Driver& driver, spi::Access access, std::size
   limits.max_places = std::max<std::size_t>(1, std::min(options.max_size, allowed));
   limits.min_open = std::min(options.min_size, limits.max_places);
   limits.max_name = "pool.max_size";
+  if (driver.separate_writer()) limits.kind = access == spi::Access::kWrite ? "write " : "read ";
   if (allowed < options.max_size) {
     limits.max_name = driver.backend();
     limits.max_name +=
@@ -50,10 +51,10 @@ Lease Pool::lease(spi::Access access, std::uint64_t session, spi::Deadline deadl
   return lane.lease(session, deadline);
 }
 
-std::string Pool::tick(TimePoint now) {
-  std::string problem = main_->tick(now);
+std::optional<std::string> Pool::tick(TimePoint now) {
+  std::optional<std::string> news = main_->tick(now);
   if (writer_) static_cast<void>(writer_->tick(now));  // opens nothing, so cannot fail
-  return problem;
+  return news;
 }
 
 std::size_t Pool::close(spi::Deadline deadline) {

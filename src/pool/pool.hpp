@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "src/pool/lane.hpp"
@@ -33,8 +34,9 @@ class Pool {
   [[nodiscard]] Lease lease(spi::Access access, std::uint64_t session, spi::Deadline deadline);
 
   /// Upkeep: closes what is idle too long or too old and opens up to `min_size`, for at most
-  /// `connect_timeout`. Returns why a connection could not be opened, or nothing.
-  [[nodiscard]] std::string tick(TimePoint now);
+  /// `connect_timeout`. Returns why a connection could not be opened, once; an empty text when
+  /// `min_size` are open again after that; otherwise nothing.
+  [[nodiscard]] std::optional<std::string> tick(TimePoint now);
 
   /// Refuses new leases, wakes those who wait with `kClosed`, closes what is idle and waits for the
   /// leases. Returns how many connections were still in use at the deadline; each is closed when it

@@ -92,11 +92,23 @@ TEST_F(PoolTest, ExhaustionNamesTheSizesAndWhatToRaise) {
   const Lease one = lease();
   const Lease two = lease();
   const std::string message = refusal(ErrorCode::kPoolExhausted);
+  EXPECT_THAT(message, HasSubstr("pool: no connection to fake:memory became free"));
   EXPECT_THAT(message, HasSubstr("pool.acquire_timeout = 0 ms"));
   EXPECT_THAT(message, HasSubstr("all 2 of pool.max_size"));
   EXPECT_THAT(message, HasSubstr("fake:memory"));
   EXPECT_EQ(pool().stats().exhausted, 1U);
   EXPECT_EQ(pool().stats().waiting, 0U);
+}
+
+TEST_F(PoolTest, ExhaustionTellsReadersFromTheWriterWhereTheyArePooledApart) {
+  database->separate_writer = true;
+  database->max_writers = 1;
+  options.max_size = 1;
+  options.acquire_timeout = 0ms;
+  const Lease reader = lease();
+  const Lease writer = lease(Access::kWrite);
+  EXPECT_THAT(refusal(ErrorCode::kPoolExhausted), HasSubstr("no read connection"));
+  EXPECT_THAT(refusal(ErrorCode::kPoolExhausted, Access::kWrite), HasSubstr("no write connection"));
 }
 
 TEST_F(PoolTest, ACallersOwnDeadlineIsATimeoutAndNotExhaustion) {
@@ -279,7 +291,7 @@ TEST_F(PoolTest, ATransactionThatCannotBeRolledBackCostsTheConnection) {
 TEST_F(PoolTest, AnOldConnectionIsClosedWhenItComesBack) {
   Lease one = lease();
   clock.advance(*options.max_lifetime);
-  EXPECT_EQ(pool().tick(clock.now()), "");  // upkeep leaves leases alone
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);  // upkeep leaves leases alone
   EXPECT_EQ(pool().stats().leased, 1U);
   one.give_back();
   EXPECT_EQ(closed(pool().stats(), CloseCause::kLifetime), 1U);
@@ -306,34 +318,38 @@ TEST_F(PoolTest, TickClosesTheIdleDownToTheMinimumLongestIdleFirst) {
   clock.advance(1s);
   c.give_back();
   clock.advance(*options.max_idle - 1s);
-  EXPECT_EQ(pool().tick(clock.now()), "");
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
   EXPECT_EQ(pool().stats().idle, 1U);
   EXPECT_EQ(closed(pool().stats(), CloseCause::kIdle), 2U);
   clock.advance(1h);
-  EXPECT_EQ(pool().tick(clock.now()), "");
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
   EXPECT_EQ(pool().stats().idle, 1U);
   EXPECT_EQ(&*lease(), last);
 }
 
 TEST_F(PoolTest, TickOpensUpToTheMinimum) {
   options.min_size = 3;
-  EXPECT_EQ(pool().tick(clock.now()), "");
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
   EXPECT_EQ(pool().stats().idle, 3U);
-  EXPECT_EQ(pool().tick(clock.now()), "");
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
   EXPECT_EQ(calls(FakeCall::kConnect), 3U);
 }
 
-TEST_F(PoolTest, TickReportsAFailedConnectAndPausesBeforeTheNext) {
+TEST_F(PoolTest, TickReportsAFailedConnectOncePausesBeforeTheNextAndTellsWhenItWorksAgain) {
   options.min_size = 2;
-  database->fail(FakeCall::kConnect, ConnectionError{"connect: refused"});
+  database->fail(FakeCall::kConnect, ConnectionError{"connect: refused"}, 2);
   EXPECT_EQ(pool().tick(clock.now()), "connect: refused");
   EXPECT_EQ(pool().stats().connect_failures, 1U);
   EXPECT_EQ(pool().stats().open, 0U);
-  EXPECT_EQ(pool().tick(clock.now()), "");
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
   EXPECT_EQ(calls(FakeCall::kConnect), 1U);
+  clock.advance(5s);
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt) << "told already";
+  EXPECT_EQ(calls(FakeCall::kConnect), 2U);
   clock.advance(5s);
   EXPECT_EQ(pool().tick(clock.now()), "");
   EXPECT_EQ(pool().stats().idle, 2U);
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
 }
 
 TEST_F(PoolTest, AFailedConnectIsTheCallersErrorAndCostsNoPlace) {
@@ -351,7 +367,7 @@ TEST_F(PoolTest, CloseRefusesNewLeasesAndClosesIdleOnes) {
   EXPECT_EQ(pool().close(spi::Deadline{clock.now()}), 0U);
   EXPECT_THAT(refusal(ErrorCode::kClosed), HasSubstr("fake:memory is closed"));
   EXPECT_EQ(calls(FakeCall::kDisconnect), 1U);
-  EXPECT_EQ(pool().tick(clock.now()), "");
+  EXPECT_EQ(pool().tick(clock.now()), std::nullopt);
 }
 
 TEST_F(PoolTest, CloseReportsWhatIsStillInUseAndClosesItWhenItComesBack) {

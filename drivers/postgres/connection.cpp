@@ -133,6 +133,13 @@ spi::Analysis Connection::analyze(std::string_view sql, spi::Deadline deadline) 
   return analysis;
 }
 
+void Connection::check(std::string_view sql, spi::Deadline deadline) {
+  spi::require_clean_text(sql, "statement");
+  const std::string text{sql};
+  const Step prepare{.kind = Step::Kind::kPrepare, .sql = text.c_str()};
+  pq_.check(pq_.pipeline({&prepare, 1}, deadline, kOperation).front(), kOperation);
+}
+
 spi::RunOutcome Connection::run(const spi::RunRequest& request) {
   static const Params kNone{};
   const Params& given = request.params == nullptr ? kNone : *request.params;

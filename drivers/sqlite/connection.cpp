@@ -249,6 +249,10 @@ PreparedStatement SqliteConnection::prepare(std::string_view sql, unsigned flags
   return prepared;
 }
 
+void SqliteConnection::check(std::string_view sql, spi::Deadline deadline) {
+  guarded(deadline, [&] { static_cast<void>(prepare(sql, 0)); });
+}
+
 spi::RunOutcome SqliteConnection::run(const spi::RunRequest& request) {
   return guarded(request.deadline, [&] {
     if (state() == spi::TransactionState::kFailed) {

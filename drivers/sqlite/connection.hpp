@@ -51,6 +51,7 @@ class SqliteConnection final : public spi::Connection {
   [[nodiscard]] bool usable() const noexcept override;
   [[nodiscard]] bool ping(spi::Deadline deadline) noexcept override;
   [[nodiscard]] spi::Analysis analyze(std::string_view sql, spi::Deadline deadline) override;
+  void check(std::string_view sql, spi::Deadline deadline) override;
   [[nodiscard]] spi::RunOutcome run(const spi::RunRequest& request) override;
   void use_session(const Session& session, spi::Deadline deadline) override;
   [[nodiscard]] std::string session_doubt(spi::Deadline deadline) override;

@@ -10,9 +10,14 @@ int run(const ExplainArguments& arguments) {
   Options options = options_of(arguments.target);
   options.rules_file = arguments.rules;
   const std::string sql = read_statement(arguments.sql, options);
-  const Patience patience{"asking the database"};
-  const Database database = Database::open(options);
-  const Explanation explanation = database.explain(sql);
+  Explanation explanation;
+  try {
+    const Patience patience{"asking the database"};
+    explanation = Database::open(options).explain(sql);
+  } catch (const Error& error) {
+    complain(describe(error, sql));
+    return exit_code(error.code());
+  }
   print(arguments.format == Format::kJson ? explanation.to_json() + "\n" : explanation.to_string());
   return kOk;
 }

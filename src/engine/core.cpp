@@ -298,6 +298,11 @@ Explanation Core::explain(const Asker& asker, std::string_view sql) {
   Call call = this->call(asker, sql, nullptr, none);
   ready(call, nullptr);
   const spi::Analysis& analysis = call.facts().analysis;
+  // The analysis passes over what is wrong with a statement; the database does not.
+  if (analysis.refusal.empty() && analysis.kind != spi::StatementKind::kMultiple) {
+    on_lease(call, spi::Access::kRead, Retry::kOnce,
+             [&](spi::Connection& connection) { connection.check(sql, call.deadline); });
+  }
   Explanation explanation;
   explanation.normalized = call.statement->normalized();
   explanation.cacheable = call.decision.keep;
@@ -306,7 +311,10 @@ Explanation Core::explain(const Asker& asker, std::string_view sql) {
       call.decision.code != ReasonCode::kWrite) {
     explanation.reasons.push_back(call.decision.reason);
   }
-  if (!analysis.refusal.empty()) explanation.reasons.push_back(analysis.refusal);
+  if (!analysis.refusal.empty() && std::find(explanation.reasons.begin(), explanation.reasons.end(),
+                                             analysis.refusal) == explanation.reasons.end()) {
+    explanation.reasons.push_back(analysis.refusal);
+  }
   if (const std::string failure = puller_.last_failure(); !failure.empty()) {
     explanation.reasons.push_back(fmt::format("the journal cannot be read: {}", failure));
   }

@@ -30,6 +30,7 @@ enum class FakeCall : std::size_t {
   kConnect,
   kPing,
   kAnalyze,
+  kCheck,
   kRun,
   kUseSession,
   kSessionDoubt,

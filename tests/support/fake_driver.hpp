@@ -82,6 +82,13 @@ class FakeConnection final : public spi::Connection {
     return analysis;
   }
 
+  void check(std::string_view sql, spi::Deadline deadline) override {
+    enter(FakeCall::kCheck, deadline);
+    const std::vector<std::string> words = fake_words(sql);
+    if (words.empty() || words.front() == "nonsense")
+      throw Error{ErrorCode::kSyntax, "fake: syntax error", {.position = 1}};
+  }
+
   [[nodiscard]] spi::RunOutcome run(const spi::RunRequest& request) override {
     enter(FakeCall::kRun, request.deadline);
     spi::RunOutcome outcome = execute(bound_words(request));

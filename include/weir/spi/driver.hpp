@@ -78,6 +78,10 @@ class Connection {
   /// error.
   [[nodiscard]] virtual Analysis analyze(std::string_view sql, Deadline deadline) = 0;
 
+  /// Has the database read the statement without running it. Errors: the database's own, when it
+  /// would not run it.
+  virtual void check(std::string_view sql, Deadline deadline) = 0;
+
   /// Runs one statement. Errors: `Error`, translated; `kUsage` for a wrong parameter count or a
   /// parameter of a type this database has not. A cached plan whose type changed is prepared again,
   /// once, when nothing was written.

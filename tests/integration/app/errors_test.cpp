@@ -40,6 +40,32 @@ TEST_P(CommandErrorsTest, ASyntaxErrorIsPointedAt) {
   EXPECT_THAT(ran.err, testing::EndsWith("\n    2 3\n      ^\n"));
 }
 
+TEST_P(CommandErrorsTest, ExplainFailsAsTheStatementWould) {
+  for (const char* format : {"--timeout=9s", "--json"}) {
+    const Ran ran = weir({"explain", format, "SELECT 1,\n  2 3"});
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_THAT(ran.err, AllOf(StartsWith("weir: "), HasSubstr("syntax error")));
+    EXPECT_THAT(ran.err, testing::EndsWith("\n    2 3\n      ^\n"));
+    EXPECT_THAT(ran.out, IsEmpty());
+  }
+  const Ran missing = weir({"explain", "SELECT * FROM nowhere"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("nowhere"));
+}
+
+TEST_P(CommandErrorsTest, ExplainTellsARefusalOnce) {
+  for (const std::string& sql :
+       {std::string{"BEGIN"},
+        std::string{sqlite() ? "PRAGMA journal_mode=wal" : "SET TimeZone = 'UTC'"}}) {
+    const Ran ran = weir({"explain", sql});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    const std::size_t first = ran.out.find("because");
+    ASSERT_NE(first, std::string::npos) << ran.out;
+    const std::string line = ran.out.substr(first, ran.out.find('\n', first) - first);
+    EXPECT_EQ(ran.out.find(line, first + 1), std::string::npos) << ran.out;
+  }
+}
+
 TEST_P(CommandErrorsTest, AMissingTableIsNamed) {
   const Ran ran = weir({"query", "SELECT * FROM nowhere"});
   EXPECT_EQ(ran.code, 1);

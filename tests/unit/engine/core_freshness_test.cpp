@@ -85,6 +85,21 @@ TEST_F(CoreTest, ASlowReadNeverLeavesAStaleEntryBehind) {
   EXPECT_EQ(next.reason_code(), ReasonCode::kStale);
 }
 
+// The flight of another lands while this caller is between its look and its lead.
+TEST_F(CoreTest, ACallerWhoLooksBeforeAFlightLandsAndLeadsAfterItAsksNoSecondTime) {
+  (void)ask("scan users");
+  const std::size_t before = runs();
+  auto gate = fake_->hold(FakeCall::kPull);
+  const Policy strict{.max_staleness = milliseconds{0}};
+  clock_.advance(milliseconds{1});
+  auto late = std::async(std::launch::async, [&] { return ask_with(strict, "get orders 1"); });
+  gate->await_arrival();      // found nothing, and pulls before it asks the database
+  (void)ask("get orders 1");  // inside its own bound: asks at once, and stores
+  gate->open();
+  EXPECT_EQ(late.get().source(), Source::kMemory);
+  EXPECT_EQ(runs() - before, 1U);
+}
+
 TEST_F(CoreTest, AFailedPullIsAMissAndNotAHit) {
   (void)ask("get orders 1");
   fake_->write("orders", "1", "eleven");

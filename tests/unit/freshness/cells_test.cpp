@@ -105,6 +105,27 @@ TEST(CellTableTest, ARelationWithoutACellIsNotMarkedAndOneWithACellIs) {
   EXPECT_EQ(table.relations(), 2U);
 }
 
+// Whoever takes the label that `publish` makes known must find every change it has seen marked.
+TEST(CellTableTest, EveryChangeIsMarkedWhenTheLabelIsPublished) {
+  CellTable table;
+  const Cell* orders = table.relation("orders");
+  const std::vector<std::string> tags{"user:42"};
+  const Snapshot before = snapshot(10, 10);
+  const std::vector<Change> changes{{10, ChangeKind::kRelation, "orders"},
+                                    {10, ChangeKind::kTag, "front-page"},
+                                    {10, ChangeKind::kTagPattern, "user:*"},
+                                    {10, ChangeKind::kEverything, ""}};
+  bool published = false;
+  table.apply(changes, [&] {
+    published = true;
+    EXPECT_FALSE(orders->seen_by(before));
+    EXPECT_FALSE(table.tag("front-page")->seen_by(before));
+    EXPECT_FALSE(table.everything()->seen_by(before));
+  });
+  EXPECT_TRUE(published);
+  EXPECT_FALSE(table.patterns_seen_by(before, tags));
+}
+
 TEST(CellTableTest, AMatchingPatternStalesTaggedEntriesOnly) {
   CellTable table;
   const std::vector<Change> changes{{10, ChangeKind::kTagPattern, "user:*"}};

@@ -90,6 +90,36 @@ TEST(FreshnessTest, VoidAllVoidsReadsUnderWayToo) {
   EXPECT_EQ(freshness.judge(*freshness.label(), {}), Verdict::kFresh);
 }
 
+// Marking takes a while here, so that a label published before it would be caught.
+TEST(FreshnessTest, WhoeverSeesAPullSeesAllItsMarks) {
+  constexpr spi::ChangeId kRounds = 20;
+  constexpr std::size_t kOthers = 50'000;
+  Freshness freshness;
+  const std::array<const Cell*, 1> orders{freshness.cells().relation("orders")};
+  (void)freshness.apply(pull_at(1), 1, TimePoint{});
+  std::atomic<spi::ChangeId> ready{0};
+  std::atomic<int> wrong{0};
+  std::thread reader{[&] {
+    for (spi::ChangeId round = 1; round <= kRounds; ++round) {
+      const LabelRef before = freshness.label();
+      ready = round;
+      while (freshness.label() == before && freshness.pulled().number <= round) {
+      }
+      if (freshness.judge(*before, {orders, {}}) == Verdict::kFresh) ++wrong;
+    }
+  }};
+  std::vector<Change> changes(kOthers, {0, ChangeKind::kRelation, "some other table"});
+  changes.push_back({0, ChangeKind::kRelation, "orders"});
+  for (spi::ChangeId round = 1; round <= kRounds; ++round) {
+    while (ready != round) {
+    }
+    for (Change& change : changes) change.id = round;
+    (void)freshness.apply(pull_at(round + 1, changes), round + 1, TimePoint{});
+  }
+  reader.join();
+  EXPECT_EQ(wrong, 0);
+}
+
 // A relation first asked for while pulls arrive: whatever label is taken afterwards, no change may
 // slip between.
 TEST(FreshnessTest, ACellMadeWhilePullsArriveMissesNothing) {

@@ -31,7 +31,9 @@ class Driver;
 /// A handle: copies are cheap and share pool, cache and threads; the last one closes them. `with`
 /// and `with_session` make handles that ask in another way. Thread safety: distinct objects safe;
 /// shared object safe for const calls, which is all but assignment. Not usable in the child after
-/// `fork()`: every call then throws `kRefused`.
+/// `fork()`: every call then throws `kRefused`; one that was moved from throws `kUsage`. Lifetime:
+/// a handle outlives the calls made on it, also when an event's slot, run by the call, could drop
+/// it.
 class Database {
  public:
   /// Connects once, so that a wrong DSN, password or option is told here. A missing journal is not
@@ -101,15 +103,19 @@ class Database {
   /// What is known of a statement. Errors: as for `query`, without running it.
   [[nodiscard]] Explanation explain(std::string_view sql) const;
 
-  [[nodiscard]] Events& events() const noexcept;
+  /// Slots must not own a handle: see `Event`. Lifetime: as long as any handle.
+  [[nodiscard]] Events& events() const;
   [[nodiscard]] Metrics metrics() const;
 
-  /// Refuses new calls, waits for running ones up to `Options::statement_timeout`, joins the
-  /// threads.
+  /// Refuses new calls, waits up to `Options::statement_timeout` for those that run and for open
+  /// transactions, which it neither commits nor rolls back, and joins the threads. End transactions
+  /// first. Errors: `kTimeout` naming what is still open; the database is closed all the same.
   void close() const;
 
  private:
   class Handle;
+  /// Errors: `kUsage` when this was moved from.
+  [[nodiscard]] const Handle& handle() const;
   explicit Database(std::shared_ptr<const Handle> handle) noexcept;
   /// Whether to try again after `error` on attempt `attempt`; counts the retry.
   [[nodiscard]] bool retries(const Error& error, std::size_t attempt,

@@ -50,14 +50,17 @@ struct RefusedEvent {
 };
 /// Something the cache needs does not work; queries go to the database meanwhile.
 struct DegradedEvent {
-  std::string_view what{};    ///< "journal", "listener", "pool".
-  std::string_view reason{};  ///< Empty: it works again.
+  std::string_view what{};    ///< "journal", "listener", "pool", "upkeep".
+  std::string_view reason{};  ///< Empty: it works again. Told once each way, not at every failure.
 };
 
 /// A Boost.Signals2 signal that costs one load while nobody has ever connected.
 ///
 /// Slots run on the thread the event happened on, without a lock held; what they throw is
-/// swallowed. Thread safety: shared object safe.
+/// swallowed. That may be a background thread of the database. A slot that captures a `Database` by
+/// value keeps it alive for ever, as the database holds its slots: capture a reference, or a
+/// `std::weak_ptr` to a shared one. The last handle may go in a slot on a background thread, not in
+/// one that a call on that same handle runs. Thread safety: shared object safe.
 template <typename E>
 class Event {
  public:

@@ -36,8 +36,8 @@ struct Metrics {
   std::uint64_t changes_total{};  ///< Changes learned by pulls.
   std::uint64_t resets_total{};
   std::uint64_t wake_ups_total{};
-  std::uint64_t errors_total{};  ///< Queries and writes that ended in an `Error`.
-  std::uint64_t hint_errors_total{};
+  std::uint64_t errors_total{};          ///< Queries and writes that ended in an `Error`.
+  std::uint64_t hint_errors_total{};     ///< Problems in hints; each text's when first seen.
   std::uint64_t stale_on_error_total{};  ///< Served under `stale_if_error`.
 
   std::uint64_t entries{};

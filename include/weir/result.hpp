@@ -129,7 +129,8 @@ struct Provenance {
 /// An immutable answer: rows shared by reference, and how they were come by.
 ///
 /// Copies are cheap and share the rows. Views taken from it (`Row`, `string_view`, `Tuples`) live
-/// as long as any copy. Thread safety: distinct objects safe; shared object safe for const calls.
+/// as long as any copy. One that was moved from throws `kUsage` when its rows are asked for. Thread
+/// safety: distinct objects safe; shared object safe for const calls.
 class Result {
  public:
   class iterator {
@@ -161,10 +162,10 @@ class Result {
   Result(spi::ResultRef rows, Provenance provenance) noexcept
       : rows_{std::move(rows)}, provenance_{std::move(provenance)} {}
 
-  [[nodiscard]] std::size_t size() const noexcept { return rows_->rows(); }
-  [[nodiscard]] std::size_t rows() const noexcept { return rows_->rows(); }
-  [[nodiscard]] std::size_t columns() const noexcept { return rows_->columns(); }
-  [[nodiscard]] bool empty() const noexcept { return rows_->rows() == 0; }
+  [[nodiscard]] std::size_t size() const { return here().rows(); }
+  [[nodiscard]] std::size_t rows() const { return here().rows(); }
+  [[nodiscard]] std::size_t columns() const { return here().columns(); }
+  [[nodiscard]] bool empty() const { return here().rows() == 0; }
   /// Errors: `kUsage` out of range.
   [[nodiscard]] std::string_view column_name(std::size_t column) const;
   /// The database's name of the column's type; SQLite: the declared type. Errors: `kUsage` out of
@@ -178,8 +179,8 @@ class Result {
     if (row >= rows()) detail::throw_row_range(row, rows());
     return Row{rows_.get(), row};
   }
-  [[nodiscard]] iterator begin() const noexcept { return {rows_.get(), 0}; }
-  [[nodiscard]] iterator end() const noexcept { return {rows_.get(), rows()}; }
+  [[nodiscard]] iterator begin() const { return {&here(), 0}; }
+  [[nodiscard]] iterator end() const { return {&here(), rows()}; }
 
   /// The rows as `std::tuple<T...>`, one type a column. Errors: `kUsage` unless there are as many
   /// columns.
@@ -233,10 +234,15 @@ class Result {
                                          : provenance_.answered - provenance_.read_started;
   }
   /// The bytes the rows take.
-  [[nodiscard]] std::size_t size_bytes() const noexcept { return rows_->size(); }
+  [[nodiscard]] std::size_t size_bytes() const { return here().size(); }
+  /// Null when it was moved from.
   [[nodiscard]] const spi::ResultRef& buffer() const noexcept { return rows_; }
 
  private:
+  [[nodiscard]] const spi::ResultBuffer& here() const {
+    if (!rows_) detail::throw_moved_from();
+    return *rows_;
+  }
   template <typename T>
   [[nodiscard]] T read_row(std::size_t row) const;
   template <typename T>

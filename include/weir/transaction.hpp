@@ -39,8 +39,9 @@ struct TransactOptions {
 ///
 /// Reads come from the cache only before the first write of a read-committed transaction; nothing
 /// read here is ever stored. After `commit` the next lookup, here or through any handle of the same
-/// database, sees what was written. Thread safety: shared object unsafe. Lifetime: holds a
-/// connection of the pool until it ends.
+/// database, sees what was written. One that has ended or was moved from throws `kUsage`. Thread
+/// safety: shared object unsafe. Lifetime: holds a connection of the pool until it ends;
+/// `Database::close` waits for that, so end it first.
 class Transaction {
  public:
   class Impl;
@@ -68,7 +69,8 @@ class Transaction {
   }
   std::uint64_t execute_params(std::string_view sql, const Params& params);
 
-  /// Names are quoted, so any text of 1 to 63 bytes will do.
+  /// Names are quoted, so any text of 1 to 63 bytes will do. Errors (all three): `kUsage` for
+  /// another name.
   void savepoint(std::string_view name);
   void rollback_to(std::string_view name);
   void release(std::string_view name);
@@ -84,6 +86,9 @@ class Transaction {
   void rollback();
 
  private:
+  /// Errors: `kUsage` when this was moved from.
+  [[nodiscard]] Impl& impl() const;
+
   std::unique_ptr<Impl> impl_;
 };
 

@@ -67,6 +67,11 @@ void throw_row_count(std::size_t rows) {
   throw Error{ErrorCode::kUsage, fmt::format("result: one row wanted, there are {}", rows)};
 }
 
+void throw_moved_from() {
+  throw Error{ErrorCode::kUsage,
+              "result: this one was moved from; use the one it was moved to, or copy it instead"};
+}
+
 std::size_t find_column(const spi::ResultBuffer& buffer, std::string_view name) {
   std::size_t found = find_only(buffer, name, std::equal_to<std::string_view>{});
   if (found == buffer.columns()) found = find_only(buffer, name, equal_but_for_case);
@@ -127,16 +132,16 @@ std::string_view to_string(ReasonCode code) noexcept {
 
 std::string_view Result::column_name(std::size_t column) const {
   if (column >= columns()) detail::throw_column_range(column, columns());
-  return rows_->column_name(column);
+  return here().column_name(column);
 }
 
 std::string_view Result::column_type(std::size_t column) const {
   if (column >= columns()) detail::throw_column_range(column, columns());
-  return rows_->column_type(column);
+  return here().column_type(column);
 }
 
 std::size_t Result::column_index(std::string_view name) const {
-  return detail::find_column(*rows_, name);
+  return detail::find_column(here(), name);
 }
 
 }  // namespace weir

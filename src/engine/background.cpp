@@ -21,8 +21,43 @@ Duration look_interval(Duration bound) noexcept {
 Background::Background(Core& core, std::unique_ptr<spi::Listener> listener, Duration default_bound,
                        const Clock& clock)
     : core_{core}, listener_{std::move(listener)}, default_bound_{default_bound}, clock_{clock} {
-  looker_ = std::thread{[this] { look(); }};
-  if (listener_) listener_thread_ = std::thread{[this] { listen(); }};
+  looker_ = std::thread{[this] {
+    look();
+    leave();
+  }};
+  if (!listener_) return;
+  listener_thread_ = std::thread{[this] {
+    listen();
+    leave();
+  }};
+}
+
+Background::~Background() {
+  stop();
+  for (std::thread* thread : {&looker_, &listener_thread_}) {
+    if (thread->joinable()) thread->detach();  // the heir, which ends right after this
+  }
+}
+
+bool Background::on_own_thread() const noexcept {
+  const std::thread::id self = std::this_thread::get_id();
+  return self == looker_.get_id() || self == listener_thread_.get_id();
+}
+
+void Background::hand_over(std::unique_ptr<Core> core) {
+  const MutexLock lock{mutex_};
+  taken_over_ = std::move(core);
+  heir_ = std::this_thread::get_id();
+  stop_ = true;
+  stopped_.notify_all();
+}
+
+void Background::leave() {
+  std::unique_ptr<Core> core;  // outlives the lock, which is in it
+  {
+    const MutexLock lock{mutex_};
+    if (heir_ == std::this_thread::get_id()) core = std::move(taken_over_);
+  }
 }
 
 void Background::stop() {
@@ -47,11 +82,13 @@ bool Background::rest(Duration duration) {
 }
 
 void Background::look() {
+  bool failing = false;
   while (rest(look_interval(default_bound_))) {
     try {
       core_.tick();
+      if (std::exchange(failing, false)) core_.events().degraded.emit({"upkeep", ""});
     } catch (const std::exception& e) {  // a thread's edge: upkeep that fails is tried again
-      core_.events().degraded.emit({"upkeep", e.what()});
+      if (!std::exchange(failing, true)) core_.events().degraded.emit({"upkeep", e.what()});
     }
   }
 }

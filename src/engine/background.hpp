@@ -29,18 +29,26 @@ struct PullSchedule {
 /// where the database can wake us, one that listens.
 ///
 /// Thread safety: shared object safe. Lifetime: within its Core's; the destructor interrupts and
-/// joins.
+/// joins. When the last handle goes in an event's slot on one of these threads, that thread takes
+/// the core over and ends it once the slot has returned: it can neither join itself nor delete what
+/// it is still running in.
 class Background {
  public:
   Background(Core& core, std::unique_ptr<spi::Listener> listener, Duration default_bound,
              const Clock& clock);
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
-  ~Background() { stop(); }
+  ~Background();
 
   /// Interrupts and joins; a thread of its own that calls this (from an event's slot) is not waited
   /// for. One call at a time.
   void stop() WEIR_EXCLUDES(mutex_);
+
+  /// Whether this is called on one of these threads.
+  [[nodiscard]] bool on_own_thread() const noexcept;
+  /// Stops the threads; the one that calls this deletes `core` as the last thing it does.
+  /// REQUIRES: `on_own_thread()`, and `core` is the one this belongs to.
+  void hand_over(std::unique_ptr<Core> core) WEIR_EXCLUDES(mutex_);
 
   [[nodiscard]] bool listening() const noexcept {
     return listening_.load(std::memory_order_relaxed);
@@ -50,6 +58,8 @@ class Background {
  private:
   void look() WEIR_EXCLUDES(mutex_);
   void listen() WEIR_EXCLUDES(mutex_);
+  /// The last thing a thread does: deletes the core, and this with it, if it took it over.
+  void leave() WEIR_EXCLUDES(mutex_);
   /// False when it is time to stop.
   [[nodiscard]] bool rest(Duration duration) WEIR_EXCLUDES(mutex_);
 
@@ -63,6 +73,8 @@ class Background {
   Mutex mutex_;
   CondVar stopped_;
   bool stop_ WEIR_GUARDED_BY(mutex_){false};
+  std::unique_ptr<Core> taken_over_ WEIR_GUARDED_BY(mutex_);
+  std::thread::id heir_ WEIR_GUARDED_BY(mutex_);  // who took it over
 
   std::thread looker_;
   std::thread listener_thread_;

@@ -64,8 +64,32 @@ Core::~Core() {
 
 void Core::close() {
   if (closed_.exchange(true)) return;
-  pool_.close(spi::Deadline::after(clock_, options_.statement_timeout));
+  const std::size_t in_use = pool_.close(spi::Deadline::after(clock_, options_.statement_timeout));
   if (background_) background_->stop();
+  if (in_use == 0) return;
+  const std::size_t transactions =
+      std::min(in_use, open_transactions_.load(std::memory_order_relaxed));
+  throw Error(ErrorCode::kTimeout,
+              fmt::format("close: after statement_timeout = {} ms still in use: {} open "
+                          "transaction(s), {} other call(s); the database is closed all the same, "
+                          "and their connections when they end; end transactions before close()",
+                          options_.statement_timeout.count(), transactions, in_use - transactions),
+              {.backend = std::string{driver_->backend()}});
+}
+
+void Core::end(std::unique_ptr<Core> core) {
+  if (!core->background_ || !core->background_->on_own_thread()) return;  // deleted here
+  Background& background = *core->background_;
+  background.hand_over(std::move(core));
+}
+
+void Core::transaction_began() noexcept {
+  counters_.transactions.add();
+  open_transactions_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Core::transaction_ended() noexcept {
+  open_transactions_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Core::check_usable() const {

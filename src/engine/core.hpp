@@ -116,8 +116,13 @@ class Core {
   [[nodiscard]] Counters& counters() noexcept { return counters_; }
   [[nodiscard]] Metrics metrics() const;
   void close();
+  /// Deletes a core nobody holds any more: at once, or, on a background thread of its own, when
+  /// that is through.
+  static void end(std::unique_ptr<Core> core);
 
   // For Transaction.
+  void transaction_began() noexcept;
+  void transaction_ended() noexcept;
   /// Why a call was not answered from the cache.
   struct Miss {
     ReasonCode code{ReasonCode::kAbsent};
@@ -249,7 +254,8 @@ class Core {
   SingleFlight flights_;
   Pool pool_;
   RulesFile rules_;
-  std::atomic<bool> asked_{false};  // since the background thread last looked
+  std::atomic<std::size_t> open_transactions_{0};  // told in close's error only
+  std::atomic<bool> asked_{false};                 // since the background thread last looked
   std::atomic<bool> journal_failing_{false};
   std::atomic<TimePoint> incarnation_since_{TimePoint{}};  // when a pull first told of it
 

@@ -45,7 +45,7 @@ Database Database::open(Options options, std::unique_ptr<spi::Driver> driver, co
   std::shared_ptr<detail::Core> core{
       new detail::Core{std::move(options), std::move(driver), clock, detail::Threads::kBackground},
       [](detail::Core* last) {
-        if (!last->forked()) delete last;
+        if (!last->forked()) detail::Core::end(std::unique_ptr<detail::Core>{last});
       }};
   detail::Asker asker = core->asker({}, {});
   return Database{std::make_shared<const Handle>(std::move(core), std::move(asker))};
@@ -58,44 +58,52 @@ Database::Database(Database&&) noexcept = default;
 Database& Database::operator=(Database&&) noexcept = default;
 Database::~Database() = default;
 
+const Database::Handle& Database::handle() const {
+  if (!handle_) {
+    throw Error(ErrorCode::kUsage,
+                "this Database was moved from: use the one it was moved to, or copy it instead");
+  }
+  return *handle_;
+}
+
 Database Database::with(Policy policy) const {
   policy.validate();
-  detail::Asker asker = handle_->core->asker(handle_->asker.session, std::move(policy));
-  return Database{std::make_shared<const Handle>(handle_->core, std::move(asker))};
+  detail::Asker asker = handle().core->asker(handle().asker.session, std::move(policy));
+  return Database{std::make_shared<const Handle>(handle().core, std::move(asker))};
 }
 
 Database Database::with_session(Session session) const {
   check_session(session);
-  if (session.declared() && handle_->core->driver().backend() == "sqlite") {
+  if (session.declared() && handle().core->driver().backend() == "sqlite") {
     throw Error(ErrorCode::kConfig, "with_session: SQLite has neither roles nor settings");
   }
-  detail::Asker asker = handle_->core->asker(std::move(session), handle_->asker.policy);
-  return Database{std::make_shared<const Handle>(handle_->core, std::move(asker))};
+  detail::Asker asker = handle().core->asker(std::move(session), handle().asker.policy);
+  return Database{std::make_shared<const Handle>(handle().core, std::move(asker))};
 }
 
 Result Database::query_params(std::string_view sql, const Params& params) const {
-  return handle_->core->query(handle_->asker, sql, nullptr, params);
+  return handle().core->query(handle().asker, sql, nullptr, params);
 }
 
 Result Database::query_params(const Query& query, const Params& params) const {
-  return handle_->core->query(handle_->asker, query.sql(), &query, params);
+  return handle().core->query(handle().asker, query.sql(), &query, params);
 }
 
 std::uint64_t Database::execute_params(std::string_view sql, const Params& params) const {
-  return handle_->core->execute(handle_->asker, sql, params);
+  return handle().core->execute(handle().asker, sql, params);
 }
 
 Transaction Database::begin(const TransactionOptions& options) const {
   if (options.timeout) {
     detail::require_duration("transaction.timeout", *options.timeout, std::chrono::milliseconds{1});
   }
-  return Transaction{std::make_unique<Transaction::Impl>(handle_->core, handle_->asker, options)};
+  return Transaction{std::make_unique<Transaction::Impl>(handle().core, handle().asker, options)};
 }
 
 bool Database::retries(const Error& error, std::size_t attempt,
                        const TransactOptions& options) const {
   if (!error.retryable() || attempt >= options.max_attempts) return false;
-  handle_->core->counters().transaction_retries.add();
+  handle().core->counters().transaction_retries.add();
   return true;
 }
 
@@ -105,23 +113,23 @@ void TransactOptions::validate() const {
 }
 
 void Database::invalidate_table(std::string_view table) const {
-  handle_->core->invalidate(handle_->asker, spi::InvalidationKind::kTable, table);
+  handle().core->invalidate(handle().asker, spi::InvalidationKind::kTable, table);
 }
 void Database::invalidate_tag(std::string_view tag) const {
-  handle_->core->invalidate(handle_->asker, spi::InvalidationKind::kTag, tag);
+  handle().core->invalidate(handle().asker, spi::InvalidationKind::kTag, tag);
 }
 void Database::invalidate_tags_matching(std::string_view glob) const {
-  handle_->core->invalidate(handle_->asker, spi::InvalidationKind::kTagPattern, glob);
+  handle().core->invalidate(handle().asker, spi::InvalidationKind::kTagPattern, glob);
 }
-void Database::clear() const { handle_->core->clear(); }
+void Database::clear() const { handle().core->clear(); }
 
-Token Database::token() const { return handle_->core->token(handle_->asker); }
-void Database::observe(const Token& token) const { handle_->core->observe(token); }
+Token Database::token() const { return handle().core->token(handle().asker); }
+void Database::observe(const Token& token) const { handle().core->observe(token); }
 Explanation Database::explain(std::string_view sql) const {
-  return handle_->core->explain(handle_->asker, sql);
+  return handle().core->explain(handle().asker, sql);
 }
-Events& Database::events() const noexcept { return handle_->core->events(); }
-Metrics Database::metrics() const { return handle_->core->metrics(); }
-void Database::close() const { handle_->core->close(); }
+Events& Database::events() const { return handle().core->events(); }
+Metrics Database::metrics() const { return handle().core->metrics(); }
+void Database::close() const { handle().core->close(); }
 
 }  // namespace weir

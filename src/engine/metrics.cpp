@@ -73,7 +73,8 @@ std::string Metrics::to_prometheus() const {
   out.counter("resets_total", "Times everything cached was voided at once.", resets_total);
   out.counter("wake_ups_total", "Wake-ups received.", wake_ups_total);
   out.counter("errors_total", "Queries and writes that ended in an error.", errors_total);
-  out.counter("hint_errors_total", "Statements with a malformed hint.", hint_errors_total);
+  out.counter("hint_errors_total", "Problems found in hints, each text's when first seen.",
+              hint_errors_total);
   out.counter("stale_on_error_total", "Answers served under stale_if_error.", stale_on_error_total);
   out.gauge("entries", "Entries in memory.", entries);
   out.gauge("memory_bytes", "Bytes the memory tier takes, overhead included.", memory_bytes);

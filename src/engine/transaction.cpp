@@ -6,11 +6,31 @@
 
 #include "src/engine/transaction_impl.hpp"
 #include "weir/error.hpp"
+#include "weir/spi/text.hpp"
 
 namespace weir {
 
 using detail::Call;
 using detail::Core;
+
+namespace {
+
+// PostgreSQL cuts a longer name, so that two savepoints could be one.
+void check_savepoint(std::string_view name) {
+  constexpr std::size_t kLongest = 63;
+  if (name.empty() || name.size() > kLongest) {
+    throw Error(ErrorCode::kUsage, fmt::format("savepoint: the name is {} bytes long; must be 1 to "
+                                               "{}",
+                                               name.size(), kLongest));
+  }
+  if (const auto fault = spi::find_text_fault(name)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("savepoint: the name has {} at byte {}; must be UTF-8 without NUL",
+                            fault->what, fault->offset));
+  }
+}
+
+}  // namespace
 
 Transaction::Impl::Impl(std::shared_ptr<Core> core, detail::Asker asker,
                         const TransactionOptions& options)
@@ -30,7 +50,7 @@ Transaction::Impl::Impl(std::shared_ptr<Core> core, detail::Asker asker,
     lease_.give_back();
   }
   open_ = true;
-  core_->counters().transactions.add();
+  core_->transaction_began();
 }
 
 Transaction::Impl::~Impl() {
@@ -120,12 +140,17 @@ std::uint64_t Transaction::Impl::execute(std::string_view sql, const Params& par
 }
 
 void Transaction::Impl::savepoint(std::string_view name) {
+  check_savepoint(name);
   connection().savepoint(name, deadline());
 }
 void Transaction::Impl::rollback_to(std::string_view name) {
+  check_savepoint(name);
   connection().rollback_to(name, deadline());
 }
-void Transaction::Impl::release(std::string_view name) { connection().release(name, deadline()); }
+void Transaction::Impl::release(std::string_view name) {
+  check_savepoint(name);
+  connection().release(name, deadline());
+}
 
 void Transaction::Impl::invalidate(spi::InvalidationKind kind, std::string_view target) {
   wrote_ = true;
@@ -135,6 +160,7 @@ void Transaction::Impl::invalidate(spi::InvalidationKind kind, std::string_view 
 void Transaction::Impl::commit() {
   spi::Connection& on = connection();
   open_ = false;
+  core_->transaction_ended();
   try {
     on.commit(deadline());
   } catch (const Error&) {
@@ -151,6 +177,7 @@ void Transaction::Impl::commit() {
 void Transaction::Impl::rollback() {
   spi::Connection& on = connection();
   open_ = false;
+  core_->transaction_ended();
   try {
     on.rollback(deadline());
   } catch (const Error&) {
@@ -165,28 +192,35 @@ Transaction::Transaction(Transaction&&) noexcept = default;
 Transaction& Transaction::operator=(Transaction&&) noexcept = default;
 Transaction::~Transaction() = default;
 
+Transaction::Impl& Transaction::impl() const {
+  if (!impl_) {
+    throw Error(ErrorCode::kUsage, "this Transaction was moved from: use the one it was moved to");
+  }
+  return *impl_;
+}
+
 Result Transaction::query_params(std::string_view sql, const Params& params) {
-  return impl_->query(sql, nullptr, params);
+  return impl().query(sql, nullptr, params);
 }
 Result Transaction::query_params(const Query& query, const Params& params) {
-  return impl_->query(query.sql(), &query, params);
+  return impl().query(query.sql(), &query, params);
 }
 std::uint64_t Transaction::execute_params(std::string_view sql, const Params& params) {
-  return impl_->execute(sql, params);
+  return impl().execute(sql, params);
 }
-void Transaction::savepoint(std::string_view name) { impl_->savepoint(name); }
-void Transaction::rollback_to(std::string_view name) { impl_->rollback_to(name); }
-void Transaction::release(std::string_view name) { impl_->release(name); }
+void Transaction::savepoint(std::string_view name) { impl().savepoint(name); }
+void Transaction::rollback_to(std::string_view name) { impl().rollback_to(name); }
+void Transaction::release(std::string_view name) { impl().release(name); }
 void Transaction::invalidate_table(std::string_view table) {
-  impl_->invalidate(spi::InvalidationKind::kTable, table);
+  impl().invalidate(spi::InvalidationKind::kTable, table);
 }
 void Transaction::invalidate_tag(std::string_view tag) {
-  impl_->invalidate(spi::InvalidationKind::kTag, tag);
+  impl().invalidate(spi::InvalidationKind::kTag, tag);
 }
 void Transaction::invalidate_tags_matching(std::string_view glob) {
-  impl_->invalidate(spi::InvalidationKind::kTagPattern, glob);
+  impl().invalidate(spi::InvalidationKind::kTagPattern, glob);
 }
-void Transaction::commit() { impl_->commit(); }
-void Transaction::rollback() { impl_->rollback(); }
+void Transaction::commit() { impl().commit(); }
+void Transaction::rollback() { impl().rollback(); }
 
 }  // namespace weir

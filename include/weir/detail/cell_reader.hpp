@@ -23,6 +23,7 @@ namespace weir::detail {
 [[noreturn]] void throw_column_range(std::size_t column, std::size_t columns);
 [[noreturn]] void throw_column_count(std::size_t wanted, const spi::ResultBuffer& buffer);
 [[noreturn]] void throw_row_count(std::size_t rows);
+[[noreturn]] void throw_moved_from();
 
 /// The column called `name`. Errors: `kUsage` for an unknown name, listing the columns, and for an
 /// ambiguous one.

@@ -55,6 +55,36 @@ TEST_F(CoreTest, AReadOnALostConnectionIsTriedOnceMore) {
   EXPECT_EQ(value_of(ask("get orders 1")), "ten");
 }
 
+// As after a restart of the server: one retry must do, however many dead connections there are.
+TEST_F(CoreTest, OneRetryIsEnoughWhenEveryPooledConnectionIsLost) {
+  (void)ask("scan users");
+  auto gate = fake_->hold(FakeCall::kRun);
+  auto second = fake_->hold(FakeCall::kRun);
+  auto third = fake_->hold(FakeCall::kRun);
+  std::vector<std::future<Result>> asks;
+  for (const char* sql : {"get orders 1", "get orders 2", "get orders 3"})
+    asks.push_back(std::async(std::launch::async, [this, sql] { return ask(sql); }));
+  for (auto& each : {gate, second, third}) each->await_arrival();
+  for (auto& each : {gate, second, third}) each->open();
+  for (auto& each : asks) (void)each.get();
+  ASSERT_EQ(core().metrics().connections_open, 3U);
+  fake_->lose_connections();
+  EXPECT_EQ(value_of(ask("get users 1")), "ann");
+}
+
+TEST_F(CoreTest, OneRetryIsEnoughToBeginWhenEveryPooledConnectionIsLost) {
+  {
+    auto one = begin();
+    auto two = begin();
+    auto three = begin();
+    for (auto* each : {&one, &two, &three}) (*each)->rollback();
+  }
+  ASSERT_EQ(core().metrics().connections_open, 3U);
+  fake_->lose_connections();
+  auto transaction = begin();
+  EXPECT_EQ(value_of(transaction->query("get users 1", nullptr, {})), "ann");
+}
+
 TEST_F(CoreTest, AWriteOnALostConnectionIsNotTriedAgain) {
   (void)core().execute(asker_, "set orders 1 eleven", {});
   fake_->fail(FakeCall::kRun, ConnectionError{"lost", {.connection_usable = false}});
@@ -72,6 +102,28 @@ TEST_F(CoreTest, AClosedDatabaseSaysSo) {
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::kClosed);
   }
+}
+
+TEST_F(CoreTest, CloseNamesWhatIsStillOpenAndClosesAllTheSame) {
+  auto transaction = begin();
+  auto ended = begin();
+  ended->rollback();
+  auto close = std::async(std::launch::async, [&] { core().close(); });
+  while (close.wait_for(seconds{0}) != std::future_status::ready) {
+    clock_.advance(seconds{1});
+    std::this_thread::yield();
+  }
+  try {
+    close.get();
+    FAIL() << "closed over an open transaction without a word";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kTimeout);
+    EXPECT_THAT(e.what(), HasSubstr("statement_timeout = 30000 ms"));
+    EXPECT_THAT(e.what(), HasSubstr("1 open transaction(s), 0 other call(s)"));
+  }
+  EXPECT_THROW((void)ask("get orders 1"), Error);
+  transaction.reset();
+  EXPECT_EQ(core().metrics().connections_open, 0U);
 }
 
 TEST_F(CoreTest, OpeningTellsOfAServerThatIsDown) {
@@ -119,6 +171,48 @@ TEST_F(CoreTest, TheBackgroundLookRestsWhenNobodyAsks) {
   clock_.advance(seconds{60});
   core().tick();
   EXPECT_EQ(fake_->calls(FakeCall::kPull), pulls);
+}
+
+TEST_F(CoreTest, EventsTellWhenThePoolAndTheJournalFailAndWorkAgainOnceEachWay) {
+  std::vector<std::string> log;
+  options_.pool.min_size = 2;
+  core().events().degraded.connect([&](const DegradedEvent& e) {
+    log.push_back(std::string{e.what} + ": " + std::string{e.reason});
+  });
+  fake_->fail(FakeCall::kConnect, ConnectionError{"refused"}, 2);
+  for (int i = 0; i < 4; ++i) {
+    core().tick();
+    clock_.advance(seconds{5});
+  }
+  EXPECT_THAT(log, ::testing::ElementsAre("pool: refused", "pool: "));
+  log.clear();
+  fake_->fail(FakeCall::kPull, ConnectionError{"gone"}, 2);
+  for (int i = 0; i < 4; ++i) {
+    clock_.advance(seconds{5});
+    (void)ask("get orders 1");
+  }
+  EXPECT_THAT(log, ::testing::ElementsAre("journal: gone", "journal: "));
+}
+
+TEST_F(CoreTest, ExplainOfAWrongStatementIsTheDatabasesErrorAndRunsNothing) {
+  core();
+  const std::size_t before = runs();
+  try {
+    (void)core().explain(asker_, "nonsense");
+    FAIL() << "explained";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::kSyntax);
+    EXPECT_EQ(e.position(), 1U);
+  }
+  EXPECT_EQ(runs(), before);
+}
+
+TEST_F(CoreTest, ExplainTellsARefusalOnceAndAsksTheDatabaseNothing) {
+  fake_->analyses["begin"] = {.kind = spi::StatementKind::kTransactionControl,
+                              .reasons = {"BEGIN is refused"},
+                              .refusal = "BEGIN is refused"};
+  EXPECT_THAT(core().explain(asker_, "begin").reasons, ::testing::ElementsAre("BEGIN is refused"));
+  EXPECT_EQ(fake_->calls(FakeCall::kCheck), 0U);
 }
 
 TEST_F(CoreTest, EventsTellWhatHappens) {

@@ -1,7 +1,11 @@
 // How transactions read and write beside the cache.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <future>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/unit/engine/core_fixture.hpp"
 
@@ -11,6 +15,7 @@ namespace {
 using std::chrono::seconds;
 using test::FakeCall;
 using test::Hold;
+using ::testing::HasSubstr;
 
 TEST_F(CoreTest, AReadCommittedTransactionReadsFromTheCacheUntilItWrites) {
   (void)ask("get orders 1");
@@ -76,6 +81,30 @@ TEST_F(CoreTest, ACommitWhoseAnswerWasLostIsLookedFor) {
   clock_.advance(options_.statement_timeout);
   EXPECT_THROW(commit.get(), Error);
   EXPECT_EQ(value_of(ask("get orders 1")), "eleven");
+}
+
+TEST_F(CoreTest, ASavepointsNameHas1To63BytesOfCleanText) {
+  auto transaction = begin();
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"", "0 bytes long; must be 1 to 63"},
+      {std::string(64, 'x'), "64 bytes long; must be 1 to 63"},
+      {std::string("a\0b", 3), "NUL byte at byte 1"},
+      {"a\xff", "invalid UTF-8 at byte 1"}};
+  for (const auto& [name, says] : wrong) {
+    for (const auto call : {&Transaction::Impl::savepoint, &Transaction::Impl::rollback_to,
+                            &Transaction::Impl::release}) {
+      try {
+        (transaction.get()->*call)(name);
+        ADD_FAILURE() << "accepted: " << says;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ErrorCode::kUsage);
+        EXPECT_THAT(e.what(), HasSubstr(says));
+      }
+    }
+  }
+  EXPECT_EQ(fake_->calls(FakeCall::kSavepoint), 0U);
+  transaction->savepoint(std::string(63, 'x'));
+  transaction->release(std::string(63, 'x'));
 }
 
 TEST_F(CoreTest, AnEndedTransactionRefusesFurtherCalls) {

@@ -44,6 +44,32 @@ class DatabaseTest : public ::testing::Test {
     return true;
   }
 
+  /// Lets a slot on a background thread outlive every other holder of the database, and waits until
+  /// all of it is gone. `ask` is called until the slot runs.
+  template <typename F>
+  void drop_last_handle_in_slot(F&& ask) {
+    auto db = std::make_shared<Database>(open());
+    const std::weak_ptr<Database> weak = db;
+    const std::thread::id main_thread = std::this_thread::get_id();
+    std::atomic<bool> entered{false};
+    std::atomic<bool> alone{false};
+    db->events().invalidated.connect([&, weak](const InvalidationEvent&) {
+      if (std::this_thread::get_id() == main_thread || entered) return;
+      const std::shared_ptr<Database> held = weak.lock();
+      entered = true;
+      EXPECT_TRUE(await([&] { return alone.load(); }));
+    });
+    EXPECT_TRUE(await([&] {
+      if (!entered) fake_->write("orders", "1", "eleven");
+      if (!entered) ask(*db);
+      return entered.load();
+    }));
+    db.reset();
+    alone = true;
+    EXPECT_TRUE(await([&] { return fake_.use_count() == 1; })) << "the database is not gone";
+    EXPECT_EQ(fake_->calls(FakeCall::kDisconnect), fake_->calls(FakeCall::kConnect));
+  }
+
   std::shared_ptr<FakeDatabase> fake_ = std::make_shared<FakeDatabase>();
   Options options_{.database = "fake:memory"};
 };
@@ -162,6 +188,56 @@ TEST_F(DatabaseTest, TheChildOfAForkIsRefusedAndEndsWithoutTouchingTheParents) {
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
   EXPECT_EQ(db->query("get orders 1").source(), Source::kMemory) << "the parent goes on";
+}
+
+TEST_F(DatabaseTest, AHandleThatWasMovedFromSaysSo) {
+  Database db = open();
+  const Database moved = std::move(db);
+  const auto refused = [](const auto& call) {
+    try {
+      call();
+      ADD_FAILURE() << "went on";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::kUsage);
+      EXPECT_THAT(e.what(), HasSubstr("moved from"));
+    }
+  };
+  // NOLINTBEGIN(bugprone-use-after-move)
+  refused([&] { (void)db.query("get orders 1"); });
+  refused([&] { db.execute("set orders 1 x"); });
+  refused([&] { (void)db.begin(); });
+  refused([&] { (void)db.with({}); });
+  refused([&] { (void)db.events(); });
+  refused([&] { (void)db.metrics(); });
+  refused([&] { db.close(); });
+  Result rows = moved.query("get orders 1");
+  const Result kept = std::move(rows);
+  refused([&] { (void)rows.size(); });
+  refused([&] { (void)rows[0]; });
+  refused([&] {
+    for (const Row row : rows) (void)row;
+  });
+  refused([&] { (void)rows.json(); });
+  refused([&] { (void)rows.column_index("value"); });
+  EXPECT_EQ(value_of(kept), "ten");
+  Transaction first = moved.begin();
+  Transaction second = std::move(first);
+  refused([&] { (void)first.query("get orders 1"); });
+  refused([&] { first.commit(); });
+  // NOLINTEND(bugprone-use-after-move)
+  second.commit();
+}
+
+// Whoever holds the last handle in a slot drops it on a thread of the database itself.
+TEST_F(DatabaseTest, TheLastHandleMayGoInASlotOnTheListenersThread) {
+  fake_->with_listener = true;
+  options_.policy.max_staleness = std::chrono::hours{1};
+  drop_last_handle_in_slot([](const Database&) {});
+}
+
+TEST_F(DatabaseTest, TheLastHandleMayGoInASlotOnTheUpkeepsThread) {
+  options_.policy.max_staleness = milliseconds{20};
+  drop_last_handle_in_slot([](const Database& db) { (void)db.query("get orders 1"); });
 }
 
 // Readers beside writers in the same process: own writes are always seen, whoever reads.

@@ -1,6 +1,7 @@
 #include "drivers/postgres/admin.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 #include <span>
@@ -68,6 +69,17 @@ constexpr const char* kAllTables =
     "WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384 "
     "AND n.nspname NOT IN ('weir', 'pg_catalog', 'information_schema', 'pg_toast') "
     "ORDER BY n.nspname, c.relname";
+
+/// Those of them without a trigger of weir's, partitions and all; a disabled one is somebody's
+/// wish.
+constexpr const char* kUntracked =
+    "SELECT n.nspname, c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = "
+    "c.relnamespace WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND c.oid >= 16384 "
+    "AND n.nspname NOT IN ('weir', 'pg_catalog', 'information_schema', 'pg_toast') AND NOT EXISTS "
+    "(SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'weir_write') "
+    "ORDER BY n.nspname, c.relname";
+constexpr const char* kNames =
+    "SELECT c.oid, c.oid::regclass FROM pg_class c WHERE c.oid = ANY ($1::oid[])";
 
 /// The full names of the tables meant, unqualified ones looked up along the role's search_path.
 std::vector<std::string> resolve(AdminSession& session, const std::vector<std::string>& tables) {
@@ -213,6 +225,25 @@ std::vector<spi::AdminStep> Admin::change_tracking(Tracking wanted,
     }
   }
   return steps;
+}
+
+std::vector<spi::UntrackedTable> Admin::untracked() {
+  return session().transact("look for untracked tables", [](pqxx::work& work) {
+    std::vector<spi::UntrackedTable> tables;
+    for (const auto& row : work.exec(kUntracked))
+      tables.push_back({row[0].as<std::string>(), row[1].as<std::string>()});
+    return tables;
+  });
+}
+
+std::map<std::string, std::string> Admin::names_of(const std::vector<std::string>& relations) {
+  return session().transact("name relations", [&](pqxx::work& work) {
+    std::map<std::string, std::string> names;
+    const std::string list = fmt::format("{{{}}}", fmt::join(relations, ","));
+    for (const auto& row : run(work, kNames, list))
+      names.emplace(row[0].as<std::string>(), row[1].as<std::string>());
+    return names;
+  });
 }
 
 std::vector<spi::Finding> Admin::doctor(spi::Deadline deadline) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ class Admin final : public spi::Admin {
                                     const Progress& progress) override;
   std::vector<spi::AdminStep> untrack(const std::vector<std::string>& tables, spi::DryRun dry_run,
                                       const Progress& progress) override;
+  [[nodiscard]] std::vector<spi::UntrackedTable> untracked() override;
+  [[nodiscard]] std::map<std::string, std::string> names_of(
+      const std::vector<std::string>& relations) override;
   [[nodiscard]] std::vector<spi::Finding> doctor(spi::Deadline deadline) override;
 
  private:

@@ -34,12 +34,8 @@ enum Column : std::size_t {
 int known_version() { return migrations().empty() ? 0 : migrations().back().number; }
 
 spi::Change to_change(const Rows& rows, std::size_t row) {
-  const spi::ChangeId id = rows.unsigned_integer(row, kXid);
-  const std::string_view kind = rows.text(row, kKind);
-  if (kind == "r") return {id, spi::ChangeKind::kRelation, rows.string(row, kRelation)};
-  if (kind == "t") return {id, spi::ChangeKind::kTag, rows.string(row, kTarget)};
-  if (kind == "p") return {id, spi::ChangeKind::kTagPattern, rows.string(row, kTarget)};
-  return {id, spi::ChangeKind::kEverything, {}};
+  return make_change(rows.text(row, kKind), rows.unsigned_integer(row, kXid),
+                     rows.string(row, kRelation), rows.string(row, kTarget));
 }
 
 [[noreturn]] void refuse_version(std::int64_t version) {
@@ -53,6 +49,14 @@ spi::Change to_change(const Rows& rows, std::size_t row) {
 }
 
 }  // namespace
+
+spi::Change make_change(std::string_view kind, spi::ChangeId id, std::string relation,
+                        std::string target) {
+  if (kind == "r") return {id, spi::ChangeKind::kRelation, std::move(relation)};
+  if (kind == "t") return {id, spi::ChangeKind::kTag, std::move(target)};
+  if (kind == "p") return {id, spi::ChangeKind::kTagPattern, std::move(target)};
+  return {id, spi::ChangeKind::kEverything, {}};
+}
 
 ChangeFeed::ChangeFeed(Target target, const Clock& clock)
     : target_{std::move(target)}, clock_{&clock} {}

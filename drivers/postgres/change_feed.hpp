@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include "drivers/postgres/pq.hpp"
@@ -49,6 +50,10 @@ class ChangeFeed final : public spi::ChangeFeed {
 
 [[nodiscard]] std::unique_ptr<spi::ChangeFeed> make_change_feed(const Options& options,
                                                                 const Clock& clock);
+
+/// A journal row as a change; `kind` as the column `weir.journal.kind` has it.
+[[nodiscard]] spi::Change make_change(std::string_view kind, spi::ChangeId id, std::string relation,
+                                      std::string target);
 
 /// Runs `weir.handshake()`: the server's incarnation, made anew after a crash, promotion or
 /// restore; empty on a standby that has not got one. Works under a read-only default and through

@@ -6,6 +6,7 @@ namespace weir::postgres {
 
 LeaderPlan::LeaderPlan(const ListenOptions& options, Listening listening)
     : watch_interval_{options.watch_interval},
+      idle_interval_{options.idle_interval.value_or(options.watch_interval * kSlowestWatch)},
       prune_interval_{options.prune_interval},
       listening_{listening},
       watch_pause_{options.watch_interval} {}
@@ -15,7 +16,7 @@ NextDuty LeaderPlan::next(TimePoint now) {
     return now >= connect_at_ ? NextDuty{Duty::kConnect} : NextDuty{Duty::kWait, connect_at_};
   }
   if (state_ == State::kListening) return {Duty::kProbe};
-  if (state_ == State::kProbing && now >= probe_at_) deaf(now);
+  if (state_ == State::kProbing && now >= probe_at_) went_deaf(now);
   if (state_ == State::kDeaf && now >= probe_at_) return {Duty::kProbe};
   if (state_ == State::kProven && !leader_ && now >= elect_at_) return {Duty::kElect};
   if (leader_ && now >= watch_at_) return {Duty::kWatch};
@@ -48,7 +49,7 @@ void LeaderPlan::lost(TimePoint now) {
   retry_ = std::min<Duration>(retry_ * 2, kLastRetry);
 }
 
-void LeaderPlan::deaf(TimePoint now) {
+void LeaderPlan::went_deaf(TimePoint now) {
   state_ = State::kDeaf;
   leader_ = false;
   probe_at_ = now + kProbeAgain;
@@ -79,7 +80,7 @@ void LeaderPlan::elected(Election election, TimePoint now) {
 void LeaderPlan::watched(Watched watched, TimePoint now) {
   watch_pause_ = watched == Watched::kChanges
                      ? watch_interval_
-                     : std::min(watch_pause_ + watch_pause_ / 4, watch_interval_ * kSlowestWatch);
+                     : std::min(watch_pause_ + watch_pause_ / 4, idle_interval_);
   watch_at_ = now + watch_pause_;
   retry_ = kFirstRetry;
 }

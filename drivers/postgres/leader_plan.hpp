@@ -29,7 +29,7 @@ struct NextDuty {
 /// accepted but nothing arrives (a pooler in transaction mode) or is refused (a standby). A deaf
 /// listener never takes the session lock: behind a pooler nobody would own it. It still prunes, for
 /// which no session is needed, and probes again now and then. A leader that finds nothing looks
-/// less and less often, down to a quarter of the configured rate. Reconnecting is tried at growing
+/// less and less often, down to the idle interval. Reconnecting is tried at growing
 /// intervals until something beyond connecting has worked.
 /// Thread safety: distinct objects safe; shared object unsafe.
 class LeaderPlan {
@@ -39,7 +39,7 @@ class LeaderPlan {
   static constexpr std::chrono::seconds kElectAgain{2};
   static constexpr std::chrono::milliseconds kFirstRetry{100};
   static constexpr std::chrono::milliseconds kLastRetry{5000};
-  static constexpr int kSlowestWatch = 4;  ///< Times the configured interval.
+  static constexpr int kSlowestWatch = 4;  ///< Times `watch_interval`, when no other is configured.
 
   /// `may_listen` is false where it is known that LISTEN cannot work.
   enum class Listening : std::uint8_t { kNo, kYes };
@@ -51,7 +51,7 @@ class LeaderPlan {
   /// The connection is gone, or could not be opened.
   void lost(TimePoint now);
   /// LISTEN was refused, or the probe could not be sent.
-  void deaf(TimePoint now);
+  void went_deaf(TimePoint now);
   void probe_sent(TimePoint now);
   void probe_arrived(TimePoint now);
   enum class Election : std::uint8_t { kLost, kWon };
@@ -62,11 +62,13 @@ class LeaderPlan {
 
   [[nodiscard]] bool leader() const noexcept { return leader_; }
   [[nodiscard]] bool proven() const noexcept { return state_ == State::kProven; }
+  [[nodiscard]] bool deaf() const noexcept { return state_ == State::kDeaf; }
 
  private:
   enum class State : std::uint8_t { kDisconnected, kListening, kProbing, kProven, kDeaf };
 
   Duration watch_interval_;
+  Duration idle_interval_;
   Duration prune_interval_;
   Listening listening_;
   State state_{State::kDisconnected};

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "drivers/postgres/change_feed.hpp"
 #include "drivers/postgres/listener_probe.hpp"
 #include "weir/error.hpp"
 
@@ -16,13 +17,30 @@ namespace weir::postgres {
 
 namespace {
 
-/// Counts what snapshot $1 did not see (at most as many as are worth counting), announces it, and
-/// tells the snapshot up to which that holds. Without $1 it only takes the snapshot.
+/// More changes than this in one look are not told one by one: whoever hears of them pulls.
+constexpr std::size_t kMostTold = 1000;
+
+/// What snapshot $1 did not see, announced; a row for each change (at most $2), one when there is
+/// none. Every row begins with the snapshot up to which that holds. Without $1 there is no change.
 const std::string kWatch =
-    "WITH new AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM weir.changes("
-    "pg_snapshot_xmax($1::pg_snapshot), ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)), 1000)) c) "
-    "SELECT pg_current_snapshot(), n, CASE WHEN n > 0 THEN pg_notify('weir_changes', '') END FROM "
-    "new";
+    "WITH new AS MATERIALIZED (SELECT * FROM weir.changes(pg_snapshot_xmax($1::pg_snapshot), "
+    "ARRAY(SELECT pg_snapshot_xip($1::pg_snapshot)), $2)), "
+    "told AS MATERIALIZED (SELECT n, CASE WHEN n > 0 THEN pg_notify('weir_changes', '') END AS "
+    "done "
+    "FROM (SELECT count(*) AS n FROM new) c) "
+    "SELECT pg_current_snapshot(), weir.current_incarnation(), told.n, told.done, new.kind, "
+    "new.xid, "
+    "new.relation, new.target FROM told LEFT JOIN new ON true";
+enum Column : std::size_t {
+  kSnapshot,
+  kIncarnation,
+  kFound,
+  kDone,
+  kKind,
+  kXid,
+  kRelation,
+  kTarget
+};
 const std::string kElect = "SELECT pg_try_advisory_lock(2003134834, 2)";
 
 constexpr std::chrono::milliseconds kLongestPoll{60'000};
@@ -82,6 +100,7 @@ spi::ListenStep Listener::step(spi::Deadline deadline) {
           wait(deadline.earlier(spi::Deadline{next.until}));
           break;
       }
+      if (next.duty != Duty::kWait) step.answered = true;
       if (take_interruption() || deadline.passed(*clock_)) again = false;
       if (connection_ && take_notifications()) {
         step.woken = true;
@@ -90,12 +109,13 @@ spi::ListenStep Listener::step(spi::Deadline deadline) {
     }
   } catch (...) {
     connection_.reset();
-    watched_.clear();
+    watched_.reset();
     plan_.lost(clock_->now());
     throw;
   }
   step.leader = plan_.leader();
   step.wake_ups_arrive = plan_.proven();
+  if (plan_.deaf()) step.deaf_because = deaf_because_;
   return step;
 }
 
@@ -110,33 +130,56 @@ void Listener::probe() {
     connection_->exec(fmt::format("LISTEN {}", kWakeUpChannel), limit(), "listen");
     nonce_ = probe_nonce(*connection_);
     send_probe(target_, *clock_, nonce_, limit());
+    deaf_because_ =
+        "LISTEN was accepted, but no notification arrives: a pooler in transaction mode is in "
+        "between; connect the listener to the server itself, or to a pooler in session mode";
     plan_.probe_sent(clock_->now());
-  } catch (const Error&) {
+  } catch (const Error& error) {
     // A standby refuses LISTEN; a second connection may be one too many. Both may pass.
     if (!connection_->usable()) throw;
-    plan_.deaf(clock_->now());
+    deaf_because_ = error.what();
+    plan_.went_deaf(clock_->now());
   }
 }
 
 void Listener::elect() {
   const bool won = connection_->query(kElect, {}, limit(), "elect").boolean(0, 0);
-  watched_.clear();
+  watched_.reset();
   plan_.elected(won ? LeaderPlan::Election::kWon : LeaderPlan::Election::kLost, clock_->now());
 }
 
 void Listener::watch(spi::ListenStep& step) {
   PqParams params;
-  if (watched_.empty()) {
-    params.add_null();
+  if (watched_) {
+    params.add_text(watched_->to_string());
   } else {
-    params.add_text(watched_);
+    params.add_null();
   }
+  params.add_text(fmt::to_string(kMostTold + 1));
   const Rows rows = connection_->query(kWatch, params, limit(), "watch");
-  watched_ = rows.string(0, 0);
-  const std::size_t found = rows.unsigned_integer(0, 1);
+  const std::size_t found = rows.unsigned_integer(0, kFound);
+  const bool first = !watched_;
+  spi::AnnouncedBatch batch = batch_of(rows, found);
+  if (first || !batch.changes.empty() || found > 0) step.batches.push_back(std::move(batch));
   step.announced += found;
+  ++step.looks;
   plan_.watched(found > 0 ? LeaderPlan::Watched::kChanges : LeaderPlan::Watched::kNothing,
                 clock_->now());
+}
+
+spi::AnnouncedBatch Listener::batch_of(const Rows& rows, std::size_t found) {
+  spi::AnnouncedBatch batch;
+  batch.incarnation = rows.string(0, kIncarnation);
+  batch.to = spi::Snapshot::parse(rows.text(0, kSnapshot));
+  const bool told = watched_ && batch.incarnation == incarnation_ && found <= kMostTold;
+  batch.from = told ? *watched_ : batch.to;
+  for (std::size_t row = 0; told && found > 0 && row < rows.size(); ++row) {
+    batch.changes.push_back(make_change(rows.text(row, kKind), rows.unsigned_integer(row, kXid),
+                                        rows.string(row, kRelation), rows.string(row, kTarget)));
+  }
+  watched_ = batch.to;
+  incarnation_ = batch.incarnation;
+  return batch;
 }
 
 void Listener::prune(spi::ListenStep& step) {
@@ -147,9 +190,10 @@ void Listener::prune(spi::ListenStep& step) {
         connection_->query("SELECT weir.prune($1::interval)", {retention}, limit(), "prune")
             .unsigned_integer(0, 0);
     connection_->exec("COMMIT", limit(), "prune");
-  } catch (const Error&) {
-    // A standby, or no schema, or no right: `weir doctor` tells. Wake-ups do not depend on it.
+  } catch (const Error& error) {
+    // A standby, or no schema, or no right. Wake-ups do not depend on it.
     if (!connection_->usable()) throw;
+    step.prune_failure = error.what();
     connection_->exec("ROLLBACK", limit(), "prune");
   }
   plan_.pruned(clock_->now());

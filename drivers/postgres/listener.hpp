@@ -31,6 +31,8 @@ class Listener final : public spi::Listener {
   void probe();
   void elect();
   void watch(spi::ListenStep& step);
+  /// One look's answer as a batch; moves `watched_` on.
+  [[nodiscard]] spi::AnnouncedBatch batch_of(const Rows& rows, std::size_t found);
   void prune(spi::ListenStep& step);
   /// Waits for a notification, an interruption or the moment.
   void wait(spi::Deadline until);
@@ -46,8 +48,10 @@ class Listener final : public spi::Listener {
   LeaderPlan plan_;
   int interrupt_fd_;
   std::optional<Pq> connection_;
-  std::string nonce_;    // of the probe under way
-  std::string watched_;  // leader: the snapshot up to which changes were announced
+  std::string nonce_;                     // of the probe under way
+  std::string deaf_because_;              // the last refusal of LISTEN or the probe
+  std::optional<spi::Snapshot> watched_;  // leader: up to which changes were announced
+  std::string incarnation_;               // leader: of the last look
 };
 
 /// In transaction pooling the listener does not LISTEN; it only prunes.

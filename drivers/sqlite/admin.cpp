@@ -198,6 +198,23 @@ std::vector<spi::AdminStep> SqliteAdmin::untrack(const std::vector<std::string>&
   return work.finish();
 }
 
+std::vector<spi::UntrackedTable> SqliteAdmin::untracked() {
+  if (location_.in_memory()) return {};
+  const auto handle = open(deadline());
+  std::vector<spi::UntrackedTable> tables;
+  for (const UserTable& table : user_tables(*handle)) {
+    if (table.state == TrackState::kUntracked) tables.push_back({"main", "main." + table.name});
+  }
+  return tables;
+}
+
+std::map<std::string, std::string> SqliteAdmin::names_of(
+    const std::vector<std::string>& relations) {
+  std::map<std::string, std::string> names;  // the analysis names relations as people do
+  for (const std::string& relation : relations) names.emplace(relation, relation);
+  return names;
+}
+
 std::vector<spi::Finding> SqliteAdmin::doctor(spi::Deadline deadline) {
   if (location_.in_memory()) {
     return {{spi::Severity::kOk,

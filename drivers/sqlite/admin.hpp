@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ class SqliteAdmin final : public spi::Admin {
                                     const Progress& progress) override;
   std::vector<spi::AdminStep> untrack(const std::vector<std::string>& tables, spi::DryRun dry_run,
                                       const Progress& progress) override;
+  [[nodiscard]] std::vector<spi::UntrackedTable> untracked() override;
+  [[nodiscard]] std::map<std::string, std::string> names_of(
+      const std::vector<std::string>& relations) override;
   [[nodiscard]] std::vector<spi::Finding> doctor(spi::Deadline deadline) override;
 
  private:

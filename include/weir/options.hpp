@@ -46,6 +46,8 @@ struct MemoryOptions {
 struct ListenOptions {
   bool enabled{true};                            ///< PostgreSQL only.
   std::chrono::milliseconds watch_interval{20};  ///< Leader's look at the journal; 1 ms to 60 s.
+  /// The same when no change came for a while; `watch_interval` to 60 s. Empty: four times that.
+  std::optional<std::chrono::milliseconds> idle_interval{};
   std::chrono::milliseconds prune_retention{
       std::chrono::hours{1}};  ///< Journal rows are kept this long; at least 1 s.
   std::chrono::milliseconds prune_interval{std::chrono::minutes{1}};  ///< At least 10 ms.

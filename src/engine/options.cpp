@@ -58,6 +58,8 @@ void MemoryOptions::validate() const {
 
 void ListenOptions::validate() const {
   require_duration("listen.watch_interval", watch_interval, kOne, seconds{60});
+  if (idle_interval)
+    require_duration("listen.idle_interval", *idle_interval, watch_interval, seconds{60});
   require_duration("listen.prune_retention", prune_retention, seconds{1});
   require_duration("listen.prune_interval", prune_interval, milliseconds{10});
 }

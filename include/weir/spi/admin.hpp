@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,12 @@ struct Finding {
 
 enum class DryRun { kNo, kYes };
 
+/// A table that could be tracked and is not.
+struct UntrackedTable {
+  std::string schema{};
+  std::string table{};  ///< As `Admin::track` takes it, with its schema.
+};
+
 /// The upkeep of weir's schema in one database. Not for the hot path.
 ///
 /// Thread safety: distinct objects safe; shared object unsafe.
@@ -71,6 +78,12 @@ class Admin {
                                        const Progress& progress) = 0;
   virtual std::vector<AdminStep> untrack(const std::vector<std::string>& tables, DryRun dry_run,
                                          const Progress& progress) = 0;
+  /// The tables without triggers, partitions among them, by name. One on which somebody disabled
+  /// the trigger is not among them.
+  [[nodiscard]] virtual std::vector<UntrackedTable> untracked() = 0;
+  /// The names of relations as `Change::target` has them; without those that are gone.
+  [[nodiscard]] virtual std::map<std::string, std::string> names_of(
+      const std::vector<std::string>& relations) = 0;
   [[nodiscard]] virtual std::vector<Finding> doctor(Deadline deadline) = 0;
 };
 

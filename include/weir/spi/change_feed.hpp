@@ -54,6 +54,16 @@ class ChangeFeed {
   [[nodiscard]] virtual Pull pull(Deadline deadline) = 0;
 };
 
+/// What a leader learned between two looks at the journal: every change that `to` sees and `from`
+/// does not. With `from` equal to `to` it has no changes, and tells that whoever does not cover it
+/// must pull: after an election, or when there were more changes than are worth telling.
+struct AnnouncedBatch {
+  std::string incarnation{};
+  Snapshot from{};
+  Snapshot to{};
+  std::vector<Change> changes{};
+};
+
 /// What one step of a listener did.
 struct ListenStep {
   bool woken{false};            ///< A wake-up arrived: pulling now will likely bring something.
@@ -61,6 +71,11 @@ struct ListenStep {
   bool wake_ups_arrive{false};  ///< Proven by a probe: false behind a transaction-mode pooler.
   std::size_t announced{0};     ///< Changes this step announced, as leader.
   std::size_t pruned{0};        ///< Journal rows this step pruned, as leader.
+  std::size_t looks{0};         ///< Looks at the journal, as leader.
+  bool answered{false};         ///< The database answered something in this step.
+  std::vector<AnnouncedBatch> batches{};  ///< What was announced, in order.
+  std::string deaf_because{};             ///< Why wake-ups do not arrive, when that is known.
+  std::string prune_failure{};            ///< Why a prune in this step failed; empty when none did.
 };
 
 /// Waits for wake-ups, and, when elected, sends them and prunes the journal. Nothing depends on it

@@ -201,6 +201,30 @@ TEST_F(AdminTest, EveryTableIsTrackedAndWhatCannotBeIsNamedWithTheReason) {
   EXPECT_EQ(again.at("s.u"), "tracked");
 }
 
+TEST_F(AdminTest, WhatIsUntrackedIsListedWithPartitionsAndWithoutDisabledTriggers) {
+  up();
+  run("CREATE TABLE tracked(a int); CREATE TABLE disabled(a int); CREATE SCHEMA \"S 1\"; "
+      "CREATE TABLE \"S 1\".free(a int); CREATE VIEW view AS SELECT 1; "
+      "CREATE TABLE parent(a int) PARTITION BY LIST (a); "
+      "CREATE TABLE child PARTITION OF parent FOR VALUES IN (1)");
+  const auto admin = this->admin();
+  (void)admin->track({"tracked", "disabled"}, spi::DryRun::kNo, {});
+  run("ALTER TABLE disabled DISABLE TRIGGER weir_write");
+  std::vector<std::string> tables;
+  for (const spi::UntrackedTable& table : admin->untracked())
+    tables.push_back(table.schema + "/" + table.table);
+  EXPECT_THAT(tables, ::testing::ElementsAre("S 1/\"S 1\".free", "public/public.child",
+                                             "public/public.parent"));
+}
+
+TEST_F(AdminTest, RelationsAreNamedAndThoseThatAreGoneLeftOut) {
+  run("CREATE TABLE t(a int)");
+  const std::string oid = value("SELECT 't'::regclass::oid");
+  EXPECT_THAT(admin()->names_of({oid, "4000000000"}),
+              ::testing::ElementsAre(std::pair<const std::string, std::string>{oid, "public.t"}));
+  EXPECT_THAT(admin()->names_of({}), ::testing::IsEmpty());
+}
+
 TEST_F(AdminTest, ForeignTablesAreSkippedAlsoAsPartitions) {
   up();
   run("CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER fs FOREIGN DATA WRAPPER nothing;"

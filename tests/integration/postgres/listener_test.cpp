@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <thread>
 
 #include "drivers/postgres/listener_probe.hpp"
@@ -65,6 +66,54 @@ TEST_F(ListenerTest, TheLeaderAnnouncesACommitAndEveryListenerIsWoken) {
   }));
   EXPECT_EQ(announced, 1U);
   EXPECT_TRUE(step_until(*follower, woken));
+}
+
+TEST_F(ListenerTest, ABatchHoldsEveryChangeBetweenItsSnapshots) {
+  const auto leader = listener();
+  std::vector<spi::AnnouncedBatch> batches;
+  const auto take = [&](const spi::ListenStep& step) {
+    batches.insert(batches.end(), step.batches.begin(), step.batches.end());
+    return !batches.empty();
+  };
+  ASSERT_TRUE(step_until(*leader, take));
+  ASSERT_EQ(batches.size(), 1U);  // the election's: whoever does not know so much must pull
+  EXPECT_EQ(batches[0].from, batches[0].to);
+  EXPECT_EQ(batches[0].incarnation, value("SELECT weir.current_incarnation()"));
+  const spi::Snapshot elected = batches[0].to;
+  batches.clear();
+
+  run("BEGIN; INSERT INTO t VALUES (1); SELECT weir.invalidate_tag('x'); "
+      "SELECT weir.invalidate_tags_matching('y*'); COMMIT");
+  ASSERT_TRUE(step_until(*leader, take));
+  ASSERT_EQ(batches.size(), 1U);
+  const spi::AnnouncedBatch& batch = batches[0];
+  EXPECT_EQ(batch.from, elected);
+  std::map<spi::ChangeKind, std::string> told;
+  for (const spi::Change& change : batch.changes) {
+    told.emplace(change.kind, change.target);
+    EXPECT_TRUE(batch.to.sees(change.id));
+    EXPECT_FALSE(batch.from.sees(change.id));
+  }
+  EXPECT_EQ(told, (std::map<spi::ChangeKind, std::string>{
+                      {spi::ChangeKind::kRelation, value("SELECT 't'::regclass::oid")},
+                      {spi::ChangeKind::kTag, "x"},
+                      {spi::ChangeKind::kTagPattern, "y*"}}));
+}
+
+TEST_F(ListenerTest, MoreChangesThanAreToldMakeABatchThatAsksForAPull) {
+  const auto leader = listener();
+  ASSERT_TRUE(step_until(*leader, leads));
+  const auto elected = spi::Snapshot::parse(value("SELECT pg_current_snapshot()"));
+  run("SELECT weir.invalidate_tag('tag ' || n) FROM generate_series(1, 1001) n");
+  std::vector<spi::AnnouncedBatch> batches;
+  ASSERT_TRUE(step_until(*leader, [&](const spi::ListenStep& step) {
+    if (step.announced > 0) batches = step.batches;
+    return step.announced > 0;
+  }));
+  ASSERT_EQ(batches.size(), 1U);
+  EXPECT_TRUE(batches[0].changes.empty());
+  EXPECT_EQ(batches[0].from, batches[0].to);
+  EXPECT_FALSE(elected.covers(batches[0].from));
 }
 
 TEST_F(ListenerTest, NothingIsAnnouncedWhileNothingIsWritten) {
@@ -169,12 +218,15 @@ TEST_F(ListenerTest, BehindATransactionPoolerItFindsOutThatNothingArrivesAndDoes
   EXPECT_FALSE(wake_ups_arrive({pooled.database, ""}, system_clock(), in(1s)));
   EXPECT_TRUE(wake_ups_arrive({dsn(), ""}, system_clock(), in(5s)));
   const auto deaf = make_listener(pooled, system_clock());
+  std::string why;
   const spi::Deadline limit = in(3s);
   while (!limit.passed(system_clock())) {
     const spi::ListenStep step = deaf->step(in(100ms));
     ASSERT_FALSE(step.leader);
     ASSERT_FALSE(step.wake_ups_arrive);
+    why = step.deaf_because;
   }
+  EXPECT_THAT(why, ::testing::HasSubstr("a pooler in transaction mode"));
   EXPECT_EQ(
       value("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 2003134834 "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"),

@@ -54,7 +54,8 @@ TEST(OptionsTest, BoundsThemselvesAreAccepted) {
                   .max_lifetime = {},
                   .statement_cache = 0};
   options.memory = {.capacity = Bytes{1}, .max_entry = Bytes{1}, .shards = 1024, .ttl_jitter = 0.5};
-  options.listen = {.watch_interval = 60s, .prune_retention = 1s, .prune_interval = 10ms};
+  options.listen = {
+      .watch_interval = 60s, .idle_interval = 60s, .prune_retention = 1s, .prune_interval = 10ms};
   options.postgres.application_name = std::string(63, 'a');
   options.sqlite.busy_timeout = 0ms;
   options.statement_timeout = 1ms;
@@ -99,6 +100,10 @@ TEST(OptionsTest, EveryBadFieldIsRefusedNamingFieldValueAndBound) {
       {[](Options& o) { o.listen.watch_interval = 0ms; }, "listen.watch_interval", "0 ms", "1m"},
       {[](Options& o) { o.listen.watch_interval = 60'001ms; }, "listen.watch_interval", "60001 ms",
        "1ms to 1m"},
+      {[](Options& o) { o.listen.idle_interval = 19ms; }, "listen.idle_interval", "19 ms",
+       "20ms to 1m"},
+      {[](Options& o) { o.listen.idle_interval = 60'001ms; }, "listen.idle_interval", "60001 ms",
+       "1m"},
       {[](Options& o) { o.listen.prune_retention = 999ms; }, "listen.prune_retention", "999 ms",
        "1s to"},
       {[](Options& o) { o.listen.prune_interval = 9ms; }, "listen.prune_interval", "9 ms", "10ms"},

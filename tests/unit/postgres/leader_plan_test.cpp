@@ -106,6 +106,13 @@ TEST_F(LeaderPlanTest, AnIdleLeaderSlowsDownToAQuarterAndAChangeSpeedsItUpAgain)
   EXPECT_EQ(wait(), kOptions.watch_interval);
 }
 
+TEST_F(LeaderPlanTest, TheSlowestRateIsAnOption) {
+  plan_ = LeaderPlan{{.watch_interval = 20ms, .idle_interval = 300ms}, Listening::kYes};
+  lead();
+  for (int i = 0; i < 50; ++i) plan_.watched(Watched::kNothing, clock_.now());
+  EXPECT_EQ(wait(), 300ms);
+}
+
 TEST_F(LeaderPlanTest, PruningComesWhenDueThoughWatchingGoesOn) {
   lead();
   clock_.advance(kOptions.prune_interval);
@@ -135,7 +142,7 @@ TEST_F(LeaderPlanTest, LosingTheConnectionEndsLeadershipAndBacksOff) {
 
 TEST_F(LeaderPlanTest, ARefusedListenIsDeaf) {
   plan_.connected(clock_.now());
-  plan_.deaf(clock_.now());
+  plan_.went_deaf(clock_.now());
   EXPECT_FALSE(plan_.proven());
   EXPECT_EQ(wait(), std::min<Duration>(LeaderPlan::kProbeAgain, kOptions.prune_interval));
 }

@@ -48,6 +48,16 @@ Examples:
   weir explain 'SELECT count(*) FROM orders'
   weir explain --json - < report.sql)";
 
+constexpr const char* kListenFooter = R"(
+SIGTERM and SIGINT stop it; SIGHUP reads the configuration again.
+
+Examples:
+  weir listen --config weir.toml --check
+  weir listen --config weir.toml
+
+Exit status: 0 stopped as asked; 1 stopped before all was drained;
+2 the configuration is wrong; 3 it cannot start.)";
+
 /// What one invocation asks for; the subcommand parsed fills in its part and says how to run it.
 struct Request {
   MigrateArguments migrate{};
@@ -56,6 +66,8 @@ struct Request {
   DoctorArguments doctor{};
   ExplainArguments explain{};
   QueryArguments query{};
+  ListenArguments listen{};
+  TailArguments tail{};
   std::function<int()> action{};
 };
 
@@ -219,6 +231,37 @@ void add_query(CLI::App& app, Request& request) {
   });
 }
 
+void add_tail(CLI::App& app, Request& request) {
+  CLI::App& command = *app.add_subcommand("tail", "Follow the changes of a database");
+  TailArguments& arguments = request.tail;
+  add_target(command, arguments.target);
+  const auto set_interval = [&arguments](std::chrono::milliseconds interval) {
+    if (interval < std::chrono::milliseconds{10} || interval > std::chrono::minutes{1}) {
+      throw CLI::ValidationError("--interval", fmt::format("{} is not from 10ms to 1m",
+                                                           detail::format_duration(interval)));
+    }
+    arguments.interval = interval;
+  };
+  add_duration(command, "--interval", set_interval, "Between two looks, 10ms to 1m (200ms)");
+  command.add_flag_callback(
+      "--json", [&arguments] { arguments.format = Format::kJson; }, "Print JSON, an object a line");
+  command.callback([&] { request.action = [&] { return run(request.tail); }; });
+}
+
+void add_listen(CLI::App& app, Request& request) {
+  CLI::App& command =
+      *app.add_subcommand("listen", "Run beside the applications and wake them when data changes");
+  ListenArguments& arguments = request.listen;
+  command.add_option("--config", arguments.config, "The configuration (TOML)")
+      ->required()
+      ->type_name("FILE");
+  command.add_flag_callback(
+      "--check", [&arguments] { arguments.check = ListenArguments::Check::kOnly; },
+      "Only say whether the configuration is good");
+  command.footer(kListenFooter);
+  command.callback([&] { request.action = [&] { return run(request.listen); }; });
+}
+
 /// What CLI11 could not place, without showing what may hold a password.
 std::string unexpected(const std::vector<std::string>& extras) {
   const auto option = std::find_if(extras.begin(), extras.end(), [](const std::string& extra) {
@@ -241,7 +284,8 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
                   ? fmt::format("there is no command '{}'", printable(extras.front()))
                   : unexpected(extras);
   } else if (parsed.empty() && dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    message = "a command is needed: migrate, track, untrack, doctor, explain or query";
+    message =
+        "a command is needed: migrate, track, untrack, doctor, explain, query, tail or listen";
   }
   complain(fmt::format("weir: {}{}{}; see `weir {}{}--help`\n", name, name.empty() ? "" : ": ",
                        message, name, name.empty() ? "" : " "));
@@ -262,6 +306,8 @@ int parse_and_run(int argc, char** argv) {
   add_doctor(app, request);
   add_explain(app, request);
   add_query(app, request);
+  add_tail(app, request);
+  add_listen(app, request);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

@@ -19,6 +19,8 @@ struct Target {
   std::chrono::milliseconds timeout{std::chrono::seconds{30}};  ///< For each statement.
 };
 
+enum class Format : std::uint8_t { kText, kJson };
+
 struct MigrateArguments {
   enum class Direction : std::uint8_t { kUp, kDown, kStatus };
   Target target{};
@@ -36,12 +38,24 @@ struct TrackArguments {
 };
 int run(const TrackArguments& arguments);
 
+struct TailArguments {
+  Target target{};
+  Format format{Format::kText};
+  std::chrono::milliseconds interval{200};  ///< Between looks.
+};
+int run(const TailArguments& arguments);
+
+struct ListenArguments {
+  enum class Check : std::uint8_t { kNo, kOnly };
+  std::string config{};
+  Check check{Check::kNo};  ///< Only read the file and say what is wrong with it.
+};
+int run(const ListenArguments& arguments);
+
 struct DoctorArguments {
   Target target{};
 };
 int run(const DoctorArguments& arguments);
-
-enum class Format : std::uint8_t { kText, kJson };
 
 struct ExplainArguments {
   Target target{};

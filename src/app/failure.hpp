@@ -11,6 +11,7 @@ namespace weir::app {
 inline constexpr int kOk = 0;
 inline constexpr int kProblem = 1;  ///< The database said no, or something was found.
 inline constexpr int kUsage = 2;  ///< The command line, an option or a file given with it is wrong.
+inline constexpr int kCannotStart = 3;  ///< `listen` cannot run as it is told to.
 
 /// Which exit code tells of an error.
 [[nodiscard]] int exit_code(ErrorCode code) noexcept;

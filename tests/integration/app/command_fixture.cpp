@@ -24,6 +24,8 @@ std::string contents(const std::string& file) {
   return text.str();
 }
 
+}  // namespace
+
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> all;
   for (std::string& word : words) all.push_back(word.data());
@@ -41,8 +43,6 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
   for (const auto& [name, value] : changes) all.push_back(name + "=" + value);
   return all;
 }
-
-}  // namespace
 
 Folder::Folder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "weir-command-XXXXXX").string();

@@ -26,6 +26,12 @@ struct RunWith {
 /// Runs the built command. A folder of its own holds what it reads and writes.
 Ran run_weir(const std::vector<std::string>& arguments, const RunWith& with = {});
 
+/// The words as `exec` wants them. Lifetime: the words' own.
+[[nodiscard]] std::vector<char*> pointers(std::vector<std::string>& words);
+/// Our environment without WEIR_DATABASE, and with these changes.
+[[nodiscard]] std::vector<std::string> environment_with(
+    const std::map<std::string, std::string>& changes);
+
 /// A temporary folder, gone with the object.
 class Folder {
  public:

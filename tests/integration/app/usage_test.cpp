@@ -26,7 +26,9 @@ struct Wrong {
 TEST(CommandUsageTest, AWrongCommandLineSaysWhatIsWrongWithItAndWhereHelpIs) {
   for (const Wrong& wrong : std::vector<Wrong>{
            {{},
-            "a command is needed: migrate, track, untrack, doctor, explain or query; see `weir "
+            "a command is needed: migrate, track, untrack, doctor, explain, query, tail or listen; "
+            "see "
+            "`weir "
             "--help`"},
            {{"qery"}, "there is no command 'qery'"},
            {{"--verbose"}, "unknown option --verbose"},

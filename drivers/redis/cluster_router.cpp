@@ -4,7 +4,10 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "drivers/redis/errors.hpp"
 #include "drivers/redis/router.hpp"
@@ -195,6 +198,7 @@ class ClusterRouter final : public Router {
     }
     const bool good = found.has_value();
     bool has_map = false;
+    std::vector<std::shared_ptr<Node>> strangers;  // closed after the lock is given back
     {
       const std::lock_guard lock{mutex_};
       looking_ = false;
@@ -203,7 +207,7 @@ class ClusterRouter final : public Router {
         ++looks_;
         stale_ = false;
         looked_at_ = maker_.clock->now();
-        drop_strangers();
+        strangers = take_strangers();
       }
       has_map = map_.has_value();
     }
@@ -244,21 +248,24 @@ class ClusterRouter final : public Router {
   }
 
   // Servers that left the cluster are not kept. Called with the lock held.
-  void drop_strangers() {
-    std::erase_if(nodes_, [this](const auto& entry) {
-      for (const SlotMap::Shard& shard : map_->shards()) {
-        if (to_string(shard.primary) == entry.first) return false;
-      }
-      return true;
-    });
-    std::erase_if(replica_nodes_, [this](const auto& entry) {
-      for (const SlotMap::Shard& shard : map_->shards()) {
-        for (const Endpoint& replica : shard.replicas) {
-          if (to_string(replica) == entry.first) return false;
-        }
-      }
-      return true;
-    });
+  std::vector<std::shared_ptr<Node>> take_strangers() {
+    std::set<std::string> primaries;
+    std::set<std::string> replicas;
+    for (const SlotMap::Shard& shard : map_->shards()) {
+      primaries.insert(to_string(shard.primary));
+      for (const Endpoint& replica : shard.replicas) replicas.insert(to_string(replica));
+    }
+    std::vector<std::shared_ptr<Node>> strangers;
+    const auto take = [&strangers](auto& nodes, const std::set<std::string>& known) {
+      std::erase_if(nodes, [&](auto& entry) {
+        if (known.contains(entry.first)) return false;
+        strangers.push_back(std::move(entry.second));
+        return true;
+      });
+    };
+    take(nodes_, primaries);
+    take(replica_nodes_, replicas);
+    return strangers;
   }
 
   const std::vector<Endpoint> seeds_;

@@ -11,6 +11,7 @@ namespace {
 
 // Far more than any answer to what we ask has; a hostile server gets no further.
 constexpr std::size_t kMostItems = 1UL << 18U;
+constexpr std::size_t kMostLevels = 8;  // hiredis before 1.0 has such a limit itself
 
 ReplyReader::Budget& budget_of(const redisReadTask* task) {
   return *static_cast<ReplyReader::Budget*>(task->privdata);
@@ -23,6 +24,13 @@ Reply* place_for(const redisReadTask* task) {
   auto* const parent = static_cast<Reply*>(task->parent->obj);
   const auto index = static_cast<std::size_t>(task->idx);
   return parent != nullptr && index < parent->items.size() ? &parent->items[index] : nullptr;
+}
+
+// A tree is taken down level by level of the stack.
+bool too_deep(const redisReadTask* task) {
+  std::size_t levels = 0;
+  for (; task != nullptr && levels <= kMostLevels; task = task->parent) ++levels;
+  return levels > kMostLevels;
 }
 
 bool take(std::size_t& left, std::size_t wanted, ReplyReader::Budget& budget) {
@@ -69,6 +77,10 @@ void* create_items(const redisReadTask* task, std::size_t elements) {
   Reply* const reply = place_for(task);
   if (reply == nullptr) return nullptr;
   ReplyReader::Budget& budget = budget_of(task);
+  if (too_deep(task)) {
+    budget.exceeded = true;
+    return fail(task, reply);
+  }
   if (!take(budget.items, elements, budget)) return fail(task, reply);
   try {
     reply->items.resize(elements);
@@ -169,8 +181,8 @@ std::optional<Reply> ReplyReader::next() {
   const int status = redisReaderGetReply(reader_.get(), &raw);
   const std::unique_ptr<Reply> reply{static_cast<Reply*>(raw)};
   if (budget_.exceeded) {
-    throw ProtocolFault{
-        fmt::format("a reply of more than {} bytes or {} items", max_bytes_, kMostItems)};
+    throw ProtocolFault{fmt::format("a reply of more than {} bytes, {} items or {} levels",
+                                    max_bytes_, kMostItems, kMostLevels)};
   }
   if (status != REDIS_OK) throw ProtocolFault{reader_->errstr};
   if (reply) {

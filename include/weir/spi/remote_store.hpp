@@ -95,7 +95,7 @@ class RemoteStore {
   virtual void ping(Deadline deadline) = 0;
   /// What it says of itself; of one of its servers, where there are many.
   [[nodiscard]] virtual StoreFacts facts(Deadline deadline) = 0;
-  /// Never null. Connects lazily, on connections of its own.
+  /// Never null. Connects lazily, on connections of its own. Lifetime: the store outlives it.
   [[nodiscard]] virtual std::unique_ptr<ChangeStream> open_stream(std::string_view name) = 0;
 };
 

@@ -1,4 +1,7 @@
 // What a server in order refuses, and what it holds that is not ours.
+#include <fstream>
+#include <iterator>
+
 #include "tests/fault/redis/fixture.hpp"
 #include "tests/support/scripted_server.hpp"
 
@@ -47,6 +50,17 @@ TEST_F(RedisRefusals, AUserWithoutTheRightsIsToldSo) {
   error_of(ErrorCode::kPermission,
            [&] { store->open_stream("other:stream")->append("x", 10, soon()); });
   EXPECT_EQ(store->get(key_, soon())->bytes, "v");
+}
+
+TEST(RedisRights, TheGuideNamesTheRightsThatTheTestsRunWith) {
+  const auto read = [](const std::string& path) {
+    std::ifstream file{WEIR_SOURCE_DIR "/" + path};
+    return std::string{std::istreambuf_iterator<char>{file}, {}};
+  };
+  std::string rights = read("tests/support/redis_rights.txt");
+  rights.pop_back();
+  EXPECT_THAT(rights, HasSubstr("+getrange"));
+  EXPECT_THAT(read("docs/guide/redis.md"), HasSubstr("~weir:* " + rights + "\n"));
 }
 
 TEST_F(RedisRefusals, ADatabaseNumberThatDoesNotExistIsNamed) {

@@ -356,6 +356,7 @@ void AnalysisRun::judge_casts() {
     } else if (candidate.part == Part::kMoving) {
       ttl_only(fmt::format("{} is {}, {}", candidate.name, candidate.body,
                            candidate.body == "timetz" ? "whose zone depends on today"
+                           : candidate.body == "time" ? "which a zone makes depend on today"
                                                       : "which shows role names"),
                {});
     } else if (candidate.part == Part::kSupport) {

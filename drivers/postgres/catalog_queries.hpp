@@ -220,6 +220,10 @@ path AS MATERIALIZED (
     UNION ALL SELECT 0, b.type FROM brought b WHERE b.by = t.oid
   ) AS x (tag, type)
   WHERE t.oid >= 16384 AND x.type <> 0
+), zoned AS MATERIALIZED (  -- calls that make of a time one with today's zone, as AT TIME ZONE does
+  SELECT FROM named n
+  WHERE n.builtin AND 'pg_catalog.timetz'::pg_catalog.regtype = ANY (n.proargtypes)
+    AND NOT EXISTS (SELECT FROM named s WHERE s.nr = n.nr AND s.builtin AND 'pg_catalog.time'::pg_catalog.regtype = ANY (s.proargtypes))
 ), near AS MATERIALIZED (
   SELECT DISTINCT c.type FROM closure c WHERE c.tag = 0 AND c.type >= 16384
 ), reach AS MATERIALIZED (
@@ -302,8 +306,12 @@ SELECT 'moving', 0, 'builtin', COALESCE((SELECT pg_catalog.min(pg_catalog.concat
                                            AND a.atttypid = t.oid),
                                         'a part of it'), 'i', pg_catalog.ltrim(t.typname::pg_catalog.text, '_')
 FROM closure k JOIN pg_catalog.pg_type t ON t.oid = k.type
-WHERE k.tag = 0 AND pg_catalog.ltrim(t.typname::pg_catalog.text, '_') IN ('timetz', 'regrole', 'aclitem')
-  AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+WHERE k.tag = 0 AND t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+  AND (pg_catalog.ltrim(t.typname::pg_catalog.text, '_') IN ('timetz', 'regrole', 'aclitem')
+       OR (pg_catalog.ltrim(t.typname::pg_catalog.text, '_') = 'time' AND EXISTS (SELECT FROM zoned)))
+UNION ALL
+SELECT 'moving', 0, 'builtin', 'make_time()', 'i', 'time'
+WHERE EXISTS (SELECT FROM zoned) AND EXISTS (SELECT FROM named n WHERE n.builtin AND n.proname = 'make_time')
 UNION ALL
 SELECT 'column', 0, CASE WHEN pg_catalog.bool_and(t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
                                                   AND t.typcategory IN ('D', 'N', 'B', 'T'))

@@ -227,6 +227,22 @@ TEST_F(AnalysisTypesTest, WhatShowsRoleNamesIsNotProvable) {
   expect_refused("SELECT pg_get_userbyid(10)", "pg_get_userbyid");
 }
 
+TEST_F(AnalysisTypesTest, ATimeInAZoneDependsOnToday) {
+  run("CREATE TABLE shifts (begins time, day timestamptz); INSERT INTO shifts VALUES ('10:00', "
+      "now()); SELECT weir.track('shifts')");
+  for (const char* sql : {"SELECT begins AT TIME ZONE 'Europe/Berlin' FROM shifts",
+                          "SELECT timezone('Europe/Berlin', begins) FROM shifts",
+                          "SELECT placed::time AT TIME ZONE 'Europe/Berlin' FROM orders",
+                          "SELECT make_time(1, 2, 3) AT TIME ZONE 'Europe/Berlin'"}) {
+    EXPECT_EQ(value("SELECT pg_typeof(x) FROM (" + std::string{sql} + " LIMIT 1) AS s (x)"),
+              "time with time zone")
+        << sql;
+    expect_refused(sql, "which a zone makes depend on today");
+  }
+  expect_provable("SELECT begins, extract(hour FROM begins) FROM shifts");
+  expect_provable("SELECT max(placed AT TIME ZONE 'Europe/Berlin') FROM orders");
+}
+
 TEST_F(AnalysisTypesTest, AnAliasElsewhereMakesNoColumn) {
   expect_refused(
       "SELECT g.age FROM orders, generate_series(placed, placed, '1 day') AS g, "

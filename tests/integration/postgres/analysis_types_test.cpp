@@ -98,14 +98,15 @@ TEST_F(AnalysisTypesTest, AFunctionOfARowTypeTakesAnyRecord) {
 }
 
 TEST_F(AnalysisTypesTest, ACallBringsTheTypesOfItsResult) {
-  run(fmt::format(
-      "CREATE FUNCTION pair_of(a int) RETURNS pair LANGUAGE sql STABLE RETURN ROW(a, NULL)::pair;"
-      "CREATE FUNCTION out_pair(a int, OUT p pair, OUT n int) LANGUAGE sql STABLE "
-      "BEGIN ATOMIC SELECT NULL::pair, a; END;"
-      "CREATE FUNCTION rows_of(a int) RETURNS SETOF pairs LANGUAGE sql STABLE "
-      "BEGIN ATOMIC SELECT * FROM pairs; END;"
-      "CREATE FUNCTION upper(pair) RETURNS text{}",
-      kReads));
+  run(
+      fmt::format("CREATE FUNCTION pair_of(a int) RETURNS pair LANGUAGE sql STABLE "
+                  "BEGIN ATOMIC SELECT a, NULL::date; END;"
+                  "CREATE FUNCTION out_pair(a int, OUT p pair, OUT n int) LANGUAGE sql STABLE "
+                  "BEGIN ATOMIC SELECT NULL::pair, a; END;"
+                  "CREATE FUNCTION rows_of(a int) RETURNS SETOF pairs LANGUAGE sql STABLE "
+                  "BEGIN ATOMIC SELECT * FROM pairs; END;"
+                  "CREATE FUNCTION upper(pair) RETURNS text{}",
+                  kReads));
   for (const char* sql :
        {"SELECT abs(pair_of(1))", "SELECT abs((out_pair(1)).p)", "SELECT upper(pair_of(1))",
         "SELECT upper(p) FROM out_pair(1)", "SELECT upper(r.p) FROM rows_of(1) r"}) {

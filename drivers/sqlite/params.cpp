@@ -24,6 +24,10 @@ constexpr std::size_t kMaxParameters = 65535;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+[[noreturn]] void refuse_number(std::string_view name) {
+  refuse(fmt::format("parameter '{}': the number must be 1 to {}", name, kMaxParameters));
+}
+
 // N of `$N`. Throws for `$1::int`, which SQLite reads as one name.
 std::optional<std::size_t> dollar_number(std::string_view name) {
   if (name.size() < 2 || name[0] != '$' || !is_digit(name[1])) return std::nullopt;
@@ -34,9 +38,7 @@ std::optional<std::size_t> dollar_number(std::string_view name) {
         "parameter '{}': SQLite takes this for one name; write CAST(${} AS …) instead of ::", name,
         number));
   }
-  if (fault != std::errc{} || number < 1 || number > kMaxParameters) {
-    refuse(fmt::format("parameter '{}': the number must be 1 to {}", name, kMaxParameters));
-  }
+  if (fault != std::errc{} || number < 1 || number > kMaxParameters) refuse_number(name);
   return number;
 }
 
@@ -81,10 +83,18 @@ ParameterMap::ParameterMap(sqlite3_stmt* statement) {
   for (int index = 1; index <= count; ++index) {
     // No name: a plain `?`, or a number below some `?N` that nothing uses.
     const char* const name = sqlite3_bind_parameter_name(statement, index);
-    const auto number = name != nullptr ? dollar_number(name) : std::nullopt;
+    if (name == nullptr) continue;
+    if (name[0] == '?') {
+      if (static_cast<std::size_t>(index) > kMaxParameters) refuse_number(name);
+      highest_ = name;
+    }
+    const auto number = dollar_number(name);
     if (!number) continue;
     ++used;
-    if (index_of_.size() < *number) index_of_.resize(*number, 0);
+    if (index_of_.size() < *number) {
+      index_of_.resize(*number, 0);
+      highest_ = name;
+    }
     index_of_[*number - 1] = index;
   }
   if (used == 0) return;
@@ -95,8 +105,9 @@ ParameterMap::ParameterMap(sqlite3_stmt* statement) {
 
 void ParameterMap::bind(sqlite3_stmt* statement, const Params& params) const {
   if (params.size() != wanted_) {
-    refuse(fmt::format("the statement takes {} parameter{}, {} given", wanted_,
-                       wanted_ == 1 ? "" : "s", params.size()));
+    refuse(fmt::format("the statement takes {} parameter{}, {} given{}{}", wanted_,
+                       wanted_ == 1 ? "" : "s", params.size(),
+                       highest_.empty() ? "" : "; its highest is ", highest_));
   }
   std::size_t position = 0;
   params.for_each([&](const ParamView& value) { bind_one(statement, value, ++position); });

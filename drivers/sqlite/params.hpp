@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,7 @@ class ParameterMap {
   void bind_one(sqlite3_stmt* statement, const ParamView& value, std::size_t position) const;
 
   std::size_t wanted_{0};
+  std::string highest_{};  // the name with the highest number; empty when none has one
   /// For each position from 1 on, SQLite's index; 0 for a number no `$N` uses. Empty: position =
   /// index.
   std::vector<int> index_of_{};

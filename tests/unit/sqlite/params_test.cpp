@@ -46,6 +46,18 @@ TEST_F(ParamsTest, EveryKindOfParameterTakesItsPlace) {
   EXPECT_EQ(row("SELECT :x, @y, $z, :x", three), "a|b|c|a");
 }
 
+TEST_F(ParamsTest, AWrongCountNamesTheHighestNumberAndAWrongNumberItsBound) {
+  EXPECT_THAT(refused("SELECT ?7", Params::of("a")),
+              AllOf(HasSubstr("takes 7 parameters, 1 given"), HasSubstr("?7")));
+  EXPECT_THAT(refused("SELECT $7", Params::of("a")),
+              AllOf(HasSubstr("takes 7 parameters, 1 given"), HasSubstr("$7")));
+  EXPECT_THAT(refused("SELECT ?, ?", Params::of("a")), HasSubstr("takes 2 parameters, 1 given"));
+  for (const char* sql : {"SELECT ?99999", "SELECT $99999"}) {
+    EXPECT_THAT(refused(sql, Params::of("a")),
+                AllOf(HasSubstr("99999'"), HasSubstr("must be 1 to 65535")));
+  }
+}
+
 TEST_F(ParamsTest, ParametersBeyondNineteenAreNumbersToo) {
   Params many;
   std::string sql = "SELECT $12";

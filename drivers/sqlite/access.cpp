@@ -44,6 +44,12 @@ bool record(StatementAccess& access, int action, const char* first, const char* 
       access.reads.insert(TableName{text(schema), text(first)});
       return true;
     case SQLITE_INSERT:
+      // With no temporary tables about, only what makes a temporary object inserts there: its row
+      // in the schema. That is the one thing CREATE TEMP TABLE, CREATE TABLE temp.x and CREATE
+      // TRIGGER temp.x have in common.
+      access.temporary_object = access.temporary_object || text(schema) == "temp";
+      access.writes.insert(TableName{text(schema), text(first)});
+      return !access.temporary_object;
     case SQLITE_UPDATE:
     case SQLITE_DELETE:
       access.writes.insert(TableName{text(schema), text(first)});
@@ -69,20 +75,10 @@ bool record(StatementAccess& access, int action, const char* first, const char* 
     case SQLITE_DETACH:
       access.session_change = action == SQLITE_ATTACH ? "ATTACH" : "DETACH";
       return false;
-    case SQLITE_CREATE_TEMP_INDEX:
-    case SQLITE_CREATE_TEMP_TABLE:
-    case SQLITE_CREATE_TEMP_TRIGGER:
-    case SQLITE_CREATE_TEMP_VIEW:
-    case SQLITE_DROP_TEMP_INDEX:
-    case SQLITE_DROP_TEMP_TABLE:
-    case SQLITE_DROP_TEMP_TRIGGER:
-    case SQLITE_DROP_TEMP_VIEW:
-      access.temporary_schema_change = true;
-      return true;
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
       return true;
-    default:  // every other CREATE and DROP, ALTER TABLE, ANALYZE, REINDEX, and what later versions
+    default:  // every CREATE and DROP, ALTER TABLE, ANALYZE, REINDEX, and what later versions
               // add
       access.schema_change = true;
       return true;

@@ -27,15 +27,16 @@ struct StatementAccess {
   std::string session_change{};       ///< What of the connection it would change; it was denied.
   std::string transaction_control{};  ///< `BEGIN`, `COMMIT` …; it was denied.
   std::string denied_function{};      ///< `load_extension`.
+  bool temporary_object{false};       ///< It would make one; it was denied.
   bool schema_change{false};  ///< DDL, or anything else that touches more than the tables named.
-  bool temporary_schema_change{false};
-  bool checkpoint{false};  ///< `PRAGMA wal_checkpoint`: must run outside a transaction.
+  bool checkpoint{false};     ///< `PRAGMA wal_checkpoint`: must run outside a transaction.
   /// Set by the caller: VACUUM attaches a database and begins a transaction of its own while it
   /// runs, so nothing is recorded or denied.
   bool vacuum{false};
 
   [[nodiscard]] bool denied() const noexcept {
-    return !session_change.empty() || !transaction_control.empty() || !denied_function.empty();
+    return !session_change.empty() || !transaction_control.empty() || !denied_function.empty() ||
+           temporary_object;
   }
 };
 

@@ -131,15 +131,22 @@ std::vector<spi::AdminStep> SqliteAdmin::migrate_down(spi::DryRun dry_run,
   if (location_.in_memory()) return {};
   const auto handle = open(deadline());
   Work work{*handle, dry_run, progress};
-  const int installed = installed_version(*handle);
-  require_known(installed, location_);
+  const InstalledTables installed = inspect_tables(*handle);
+  require_known(installed.version, location_);
   for (const UserTable& table : user_tables(*handle)) {
     std::string sql = drop_triggers_sql(*handle, table.name);
     if (!sql.empty()) work.step("main." + table.name, "untracked", std::move(sql));
   }
+  if (!installed.damage.empty()) {  // the scripts would fail on what is missing
+    std::string sql;
+    for (const std::string& name : installed.names)
+      sql += fmt::format("DROP TABLE main.{}; ", quote_name(name));
+    work.step("weir's tables", "weir's tables: damaged, dropped", std::move(sql));
+    return work.finish();
+  }
   const auto all = migrations();
   for (auto migration = all.rbegin(); migration != all.rend(); ++migration) {
-    if (migration->number > installed) continue;
+    if (migration->number > installed.version) continue;
     work.step(title(*migration), title(*migration) + ": down", std::string{migration->down_sql});
   }
   return work.finish();

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <optional>
+#include <functional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "drivers/sqlite/catalog.hpp"
 #include "drivers/sqlite/functions.hpp"
 #include "drivers/sqlite/params.hpp"
 #include "drivers/sqlite/scan.hpp"
@@ -24,20 +24,6 @@ using spi::Cacheability;
 using spi::StatementKind;
 
 constexpr std::string_view kOperation = "analyse a statement";
-
-enum class Nature {
-  kTable,
-  kView,
-  kVirtual,   // CREATE VIRTUAL TABLE, and the shadow tables of one
-  kPureCall,  // json_each(…) and its like
-  kInternal,  // sqlite_schema, statistics, pragma_… and other windows into SQLite
-  kNothing,   // a name that is only the statement's own: a common table expression
-};
-
-struct Relation {
-  TableName name;
-  Nature nature{Nature::kNothing};
-};
 
 // A read transaction in which every schema was looked at. Ends with the scope unless the caller had
 // one open.
@@ -69,77 +55,6 @@ class SchemaView {
   bool own_;
 };
 
-class Catalog {
- public:
-  Catalog(Handle& handle, const Location& location) : handle_{handle}, schemas_{"temp", "main"} {
-    for (const auto& [schema, file] : location.attach) schemas_.push_back(schema);
-  }
-
-  [[nodiscard]] Relation resolve(const TableName& name) {
-    static constexpr auto kPureCalls =
-        std::to_array<std::string_view>({"generate_series", "json_each", "json_tree"});
-    const std::string lower = to_lower(name.table);
-    if (lower.starts_with("sqlite_")) return {name, Nature::kInternal};
-    for (const std::string& schema : schemas_) {
-      if (!name.schema.empty() && name.schema != schema) continue;
-      if (auto found = look_up(schema, name.table)) return *std::move(found);
-    }
-    if (std::find(kPureCalls.begin(), kPureCalls.end(), lower) != kPureCalls.end()) {
-      return {name, Nature::kPureCall};
-    }
-    if (!name.schema.empty() || is_module(lower)) return {name, Nature::kInternal};
-    return {name, Nature::kNothing};
-  }
-
- private:
-  std::optional<Relation> look_up(const std::string& schema, const std::string& table) {
-    const StatementPtr statement =
-        handle_.prepare(fmt::format("SELECT name, type, sql FROM {}.sqlite_schema "
-                                    "WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
-                                    quote_name(schema)),
-                        kOperation);
-    sqlite3_bind_text(statement.get(), 1, table.c_str(), -1, SQLITE_TRANSIENT);
-    if (!handle_.step(statement.get(), kOperation)) return std::nullopt;
-    const auto column = [&](int index) {
-      const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement.get(), index));
-      return std::string{text == nullptr ? "" : text};
-    };
-    Relation relation{{schema, column(0)}, Nature::kTable};
-    if (column(1) == "view") {
-      relation.nature = Nature::kView;
-    } else if (is_virtual(column(2)) || is_shadow(schema, relation.name.table)) {
-      relation.nature = Nature::kVirtual;
-    }
-    return relation;
-  }
-
-  static bool is_virtual(const std::string& sql) {
-    Tokenizer tokens{sql};
-    const auto create = tokens.next_meaningful();
-    const auto second = tokens.next_meaningful();
-    return create && second && equal_ignoring_case(second->text, "virtual");
-  }
-
-  bool is_shadow(const std::string& schema, const std::string& table) {
-    const StatementPtr statement = handle_.prepare(
-        "SELECT 1 FROM pragma_table_list WHERE schema = ?1 AND name = ?2 AND type = 'shadow'",
-        kOperation);
-    sqlite3_bind_text(statement.get(), 1, schema.c_str(), -1, SQLITE_TRANSIENT);
-    sqlite3_bind_text(statement.get(), 2, table.c_str(), -1, SQLITE_TRANSIENT);
-    return handle_.step(statement.get(), kOperation);
-  }
-
-  bool is_module(const std::string& lower) {
-    const StatementPtr statement = handle_.prepare(
-        "SELECT 1 FROM pragma_module_list WHERE name = ?1 COLLATE NOCASE", kOperation);
-    sqlite3_bind_text(statement.get(), 1, lower.c_str(), -1, SQLITE_TRANSIENT);
-    return lower.starts_with("pragma_") || handle_.step(statement.get(), kOperation);
-  }
-
-  Handle& handle_;
-  std::vector<std::string> schemas_;
-};
-
 // Lowers the verdict to `at_most` and keeps the reason.
 void doubt(Analysis& analysis, Cacheability at_most, std::string reason) {
   analysis.cacheability = std::max(analysis.cacheability, at_most);
@@ -149,8 +64,15 @@ void doubt(Analysis& analysis, Cacheability at_most, std::string reason) {
   }
 }
 
+// Every write is noticed; without triggers just not to which table it was.
+std::string tracking_note(Handle& handle, const Location& location, const TableName& table) {
+  const bool own = location.in_memory() && table.schema == "main";
+  const bool precise = own || (table.schema == "main" && is_tracked(handle, table.table));
+  return precise ? "" : "any write by others to the file voids it";
+}
+
 void judge_relations(Analysis& analysis, Catalog& catalog, const StatementAccess& access,
-                     bool& views) {
+                     const std::function<std::string(const TableName&)>& note_of, bool& views) {
   std::set<TableName> seen;
   for (const TableName& read : access.reads) {
     Relation relation = catalog.resolve(read);
@@ -171,8 +93,8 @@ void judge_relations(Analysis& analysis, Catalog& catalog, const StatementAccess
       doubt(analysis, Cacheability::kNever,
             fmt::format("{} shows SQLite's own state", relation.name.table));
     }
-    analysis.relations.push_back(
-        {id, id, (table || relation.nature == Nature::kView) && !temporary});
+    analysis.relations.push_back({id, id, (table || relation.nature == Nature::kView) && !temporary,
+                                  table ? note_of(relation.name) : std::string{}});
     if (table && !temporary) analysis.dependencies.push_back(id);
   }
 }
@@ -231,8 +153,7 @@ StatementPtr compile(Handle& handle, AccessRecorder& recorder, std::string_view 
 }
 
 StatementKind kind_of(sqlite3_stmt* statement, const StatementAccess& access) {
-  if (access.schema_change || access.temporary_schema_change || access.vacuum)
-    return StatementKind::kSchemaChange;
+  if (access.schema_change || access.vacuum) return StatementKind::kSchemaChange;
   if (access.checkpoint) return StatementKind::kWrite;
   // SQLite says of some PRAGMAs that only show something that they write.
   if (sqlite3_stmt_readonly(statement) == 0 && access.pragmas.empty()) return StatementKind::kWrite;
@@ -240,7 +161,8 @@ StatementKind kind_of(sqlite3_stmt* statement, const StatementAccess& access) {
 }
 
 void judge(Analysis& analysis, Catalog& catalog, sqlite3_stmt* statement,
-           const StatementAccess& access, std::string_view sql) {
+           const StatementAccess& access,
+           const std::function<std::string(const TableName&)>& note_of, std::string_view sql) {
   analysis.kind = kind_of(statement, access);
   analysis.parameters = ParameterMap{statement}.size();
   analysis.cacheability = Cacheability::kProvable;
@@ -254,17 +176,16 @@ void judge(Analysis& analysis, Catalog& catalog, sqlite3_stmt* statement,
     doubt(analysis, Cacheability::kNever,
           fmt::format("PRAGMA {} shows SQLite's own state", *access.pragmas.begin()));
   }
-  judge_relations(analysis, catalog, access, views);
+  judge_relations(analysis, catalog, access, note_of, views);
   judge_functions(analysis, access, sql, views);
   for (const TableName& write : access.writes) {
     if (write.table.starts_with("sqlite_") || is_weirs(write.table)) continue;
     const Relation relation = catalog.resolve(write);
     if (relation.nature != Nature::kNothing) {
       analysis.writes.push_back(
-          {relation.name.id(), relation.name.id(), relation.name.schema != "temp"});
+          {relation.name.id(), relation.name.id(), relation.name.schema != "temp", {}});
     }
   }
-  analysis.may_change_session = analysis.may_change_session || access.temporary_schema_change;
   if (analysis.kind != StatementKind::kRead) {
     doubt(analysis, Cacheability::kNever,
           analysis.kind == StatementKind::kWrite ? "the statement writes"
@@ -295,6 +216,11 @@ std::string refusal_of(const StatementAccess& access) {
         "Options::sqlite, those kept in the file are set with the sqlite3 command",
         access.session_change);
   }
+  if (access.temporary_object) {
+    return "a temporary table, view, index or trigger would stay on the one connection all writers "
+           "share, and hide what it is named after: give the statement that needs it a WITH "
+           "clause, or make an ordinary table";
+  }
   if (!access.denied_function.empty()) {
     return fmt::format("{}() would change one pooled connection", access.denied_function);
   }
@@ -322,7 +248,10 @@ Analysis analyze_statement(Handle& handle, AccessRecorder& recorder, const Locat
       return analysis;
     }
     Catalog catalog{handle, location};
-    judge(analysis, catalog, statement.get(), access, sql);
+    const auto note_of = [&](const TableName& table) {
+      return tracking_note(handle, location, table);
+    };
+    judge(analysis, catalog, statement.get(), access, note_of, sql);
   } catch (const Error& e) {
     if (e.code() == ErrorCode::kTimeout || e.code() == ErrorCode::kCancelled ||
         !e.connection_usable())

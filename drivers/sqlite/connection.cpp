@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "drivers/sqlite/analyzer.hpp"
+#include "drivers/sqlite/catalog.hpp"
 #include "drivers/sqlite/scan.hpp"
 #include "drivers/sqlite/tracking.hpp"
 #include "weir/error.hpp"
@@ -69,6 +70,22 @@ void add_cell(spi::ResultBuilder& builder, sqlite3_stmt* statement, int column) 
     default:
       return builder.null();
   }
+}
+
+TableName table_to_invalidate(Handle& handle, const Location& location, std::string_view name) {
+  Relation relation = Catalog{handle, location}.find(name, kInvalidate);
+  if (relation.nature == Nature::kView) {
+    throw_plain(ErrorCode::kUsage, fmt::format("{}: '{}' is a view; invalidate the tables it reads",
+                                               kInvalidate, name));
+  }
+  if (relation.nature == Nature::kVirtual) {
+    throw_plain(
+        ErrorCode::kUsage,
+        fmt::format("{}: '{}' is a virtual table, and what is cached of it knows no changes; "
+                    "give those queries a tag and invalidate that",
+                    kInvalidate, name));
+  }
+  return std::move(relation.name);
 }
 
 // The row other processes see.
@@ -365,7 +382,6 @@ spi::RunOutcome SqliteConnection::step_all(PreparedStatement& prepared) {
 
 void SqliteConnection::note_changes(const StatementAccess& access) {
   if (access.schema_change || access.vacuum) changes_.everything = true;
-  temporary_objects_ = temporary_objects_ || access.temporary_schema_change;
   for (const TableName& table : access.writes) {
     const bool internal = table.table.starts_with("sqlite_") || is_weirs(table.table);
     if (table.schema != "temp" && !internal) changes_.relations.insert(table.id());
@@ -427,14 +443,8 @@ void SqliteConnection::use_session(const Session& session, spi::Deadline /*deadl
   }
 }
 
-std::string SqliteConnection::session_doubt(spi::Deadline deadline) {
-  if (!temporary_objects_) return {};
-  return guarded(deadline, [&]() -> std::string {
-    temporary_objects_ =
-        state_->handle.integer("SELECT count(*) FROM temp.sqlite_schema", "check the session") != 0;
-    return temporary_objects_ ? "the connection has temporary tables, views or triggers" : "";
-  });
-}
+// Nothing that could change a session is let through.
+std::string SqliteConnection::session_doubt(spi::Deadline /*deadline*/) { return {}; }
 
 // Every transaction of SQLite's is serializable, whatever is asked for.
 void SqliteConnection::begin(spi::Isolation /*isolation*/, spi::TransactionAccess access,
@@ -536,13 +546,13 @@ void SqliteConnection::invalidate(spi::InvalidationKind kind, std::string_view t
       throw_plain(ErrorCode::kUsage, "leave an invalidation: the transaction is read-only");
     if (mode_ == Mode::kWriting) {
       require_transaction("leave an invalidation");
-      leave_journal_row(kind, target);
+      in_write_transaction([&] { return leave_journal_row(kind, target); });
       return;
     }
     require_files();
     begin_write();
     try {
-      leave_journal_row(kind, target);
+      in_write_transaction([&] { return leave_journal_row(kind, target); });
       commit_write();
     } catch (...) {
       rollback_write();
@@ -553,24 +563,21 @@ void SqliteConnection::invalidate(spi::InvalidationKind kind, std::string_view t
 
 // Other processes see the row; this one has its own log. Without weir's tables only this process
 // learns of it.
-void SqliteConnection::leave_journal_row(spi::InvalidationKind kind, std::string_view target) {
+spi::ChangeKind SqliteConnection::leave_journal_row(spi::InvalidationKind kind,
+                                                    std::string_view target) {
   std::string name{target};
   auto change = spi::ChangeKind::kRelation;
   std::string_view word = "table";
   if (kind == spi::InvalidationKind::kTable) {
-    if (name.find('.') == std::string::npos) name = "main." + name;
+    name = table_to_invalidate(state_->handle, location_, target).id();
   } else {
     const bool tag = kind == spi::InvalidationKind::kTag;
     change = tag ? spi::ChangeKind::kTag : spi::ChangeKind::kTagPattern;
     word = tag ? "tag" : "pattern";
   }
-  if (installed_version(state_->handle) != 0) {
-    in_write_transaction([&] {
-      add_invalidation(state_->handle, word, name);
-      return true;
-    });
-  }
+  if (installed_version(state_->handle) != 0) add_invalidation(state_->handle, word, name);
   changes_.invalidations.emplace_back(change, std::move(name));
+  return change;
 }
 
 spi::Snapshot SqliteConnection::current_snapshot(spi::Deadline deadline) {

@@ -89,7 +89,7 @@ class SqliteConnection final : public spi::Connection {
   void rollback_write() noexcept;
   void end_write(Ending ending) noexcept;
   void control(const std::string& sql);
-  void leave_journal_row(spi::InvalidationKind kind, std::string_view target);
+  spi::ChangeKind leave_journal_row(spi::InvalidationKind kind, std::string_view target);
   void require_transaction(std::string_view operation) const;
   /// Runs `action`; an error that tells the connection is broken makes it unusable.
   template <typename Action>
@@ -102,7 +102,6 @@ class SqliteConnection final : public spi::Connection {
   GiveBack give_back_;
   spi::ConnectionInfo info_{};
   bool broken_{false};
-  bool temporary_objects_{false};
   Mode mode_{Mode::kNone};  // of the transaction the caller began
   OwnChanges changes_{};    // of the write transaction under way
 };

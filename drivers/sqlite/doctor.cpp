@@ -60,7 +60,19 @@ void examine_files(Handle& handle, const Location& location, std::vector<Finding
 }
 
 void examine_tracking(Handle& handle, const Location& location, std::vector<Finding>& findings) {
-  const int installed = installed_version(handle);
+  const InstalledTables tables_of_weir = inspect_tables(handle);
+  const int installed = tables_of_weir.version;
+  if (!tables_of_weir.damage.empty()) {
+    findings.push_back(
+        {Severity::kError,
+         "tables-damaged",
+         {},
+         fmt::format("{}; nothing is cached until then", tables_of_weir.damage),
+         fmt::format("weir migrate down --database {0} && weir migrate up --database {0} && weir "
+                     "track --database {0}",
+                     location.display_name())});
+    return;
+  }
   if (installed > kSchemaVersion) {
     findings.push_back(
         {Severity::kError,

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "drivers/sqlite/scan.hpp"
@@ -13,6 +16,8 @@ namespace weir::sqlite {
 namespace {
 
 constexpr std::string_view kOperation = "read weir's tables";
+constexpr auto kWeirTables = std::to_array<std::string_view>(
+    {"weir_meta", "weir_journal", "weir_dirty", "weir_invalidation"});
 
 std::string column(sqlite3_stmt* statement, int index) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement, index));
@@ -22,18 +27,54 @@ std::string column(sqlite3_stmt* statement, int index) {
 }  // namespace
 
 bool is_weirs(std::string_view table) noexcept {
-  return table == "weir_meta" || table == "weir_journal" || table == "weir_dirty" ||
-         table == "weir_invalidation";
+  return std::find(kWeirTables.begin(), kWeirTables.end(), table) != kWeirTables.end();
+}
+
+InstalledTables inspect_tables(Handle& handle) {
+  InstalledTables tables;
+  const StatementPtr found = handle.prepare(
+      "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name IN ('weir_meta', "
+      "'weir_journal', 'weir_dirty', 'weir_invalidation')",
+      kOperation);
+  while (handle.step(found.get(), kOperation)) tables.names.push_back(column(found.get(), 0));
+  if (tables.names.empty()) return tables;
+
+  std::string damage;
+  for (const std::string_view name : kWeirTables) {
+    if (std::find(tables.names.begin(), tables.names.end(), name) == tables.names.end())
+      damage = fmt::format("{} is missing", name);
+  }
+  if (damage.empty()) {
+    try {
+      const std::string version =
+          handle.text("SELECT value FROM main.weir_meta WHERE key = 'version'", kOperation);
+      const auto [end, fault] =
+          std::from_chars(version.data(), version.data() + version.size(), tables.version);
+      if (fault != std::errc{} || end != version.data() + version.size() || tables.version < 1) {
+        damage = fmt::format("weir_meta has the version '{}', no number", version);
+      }
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::kUndefinedObject) throw;
+      damage = "weir_meta has other columns than it should";
+    }
+  }
+  if (!damage.empty()) {
+    const std::string path = sqlite3_db_filename(handle.get(), "main");
+    tables.version = 0;
+    tables.damage = fmt::format(
+        "weir's tables in {0} are damaged, {1}: run `weir migrate down --database sqlite:{0}`, "
+        "then `weir migrate up` and `weir track`",
+        path, damage);
+  }
+  return tables;
 }
 
 int installed_version(Handle& handle) {
-  if (handle.integer(
-          "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = 'weir_meta'",
-          kOperation) == 0) {
-    return 0;
+  const InstalledTables tables = inspect_tables(handle);
+  if (!tables.damage.empty()) {
+    throw Error{ErrorCode::kMigration, tables.damage, ErrorDetails{.backend = "sqlite"}};
   }
-  return static_cast<int>(handle.integer(
-      "SELECT CAST(value AS INTEGER) FROM main.weir_meta WHERE key = 'version'", kOperation));
+  return tables.version;
 }
 
 // Not INSERT OR IGNORE: the conflict clause of the statement that fires a trigger replaces those
@@ -65,23 +106,28 @@ std::vector<std::string> triggers_on(Handle& handle, std::string_view table) {
   return names;
 }
 
-std::vector<UserTable> user_tables(Handle& handle) {
-  // A trigger counts only if it is, to the byte, the one weir would make, and the table has its row
-  // in the journal.
-  std::map<std::string, std::set<std::string>> triggers;  // table → their SQL
-  std::set<std::string> journaled;
-  const StatementPtr found = handle.prepare(
-      "SELECT tbl_name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND name LIKE "
-      "'weir\\_%' ESCAPE '\\'",
-      kOperation);
-  while (handle.step(found.get(), kOperation)) {
-    triggers[column(found.get(), 0)].insert(column(found.get(), 1));
-  }
-  if (installed_version(handle) != 0) {
-    const StatementPtr rows = handle.prepare("SELECT name FROM main.weir_journal", kOperation);
-    while (handle.step(rows.get(), kOperation)) journaled.insert(column(rows.get(), 0));
-  }
+bool is_tracked(Handle& handle, std::string_view table) {
+  if (inspect_tables(handle).version == 0) return false;
+  const auto bind = [table](const StatementPtr& statement) {
+    sqlite3_bind_text(statement.get(), 1, table.data(), static_cast<int>(table.size()),
+                      SQLITE_TRANSIENT);
+  };
+  const StatementPtr journaled =
+      handle.prepare("SELECT 1 FROM main.weir_journal WHERE name = ?1", kOperation);
+  bind(journaled);
+  if (!handle.step(journaled.get(), kOperation)) return false;
+  const StatementPtr triggers = handle.prepare(
+      "SELECT sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1", kOperation);
+  bind(triggers);
+  std::set<std::string> there;
+  while (handle.step(triggers.get(), kOperation)) there.insert(column(triggers.get(), 0));
+  // A trigger counts only if it is, to the byte, the one weir would make.
+  const std::vector<TrackTrigger> wanted = track_triggers(table);
+  return std::all_of(wanted.begin(), wanted.end(),
+                     [&](const TrackTrigger& trigger) { return there.contains(trigger.sql); });
+}
 
+std::vector<UserTable> user_tables(Handle& handle) {
   const StatementPtr statement = handle.prepare(
       "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', "
       "'virtual', 'shadow') "
@@ -94,12 +140,8 @@ std::vector<UserTable> user_tables(Handle& handle) {
     UserTable table{column(statement.get(), 0), TrackState::kUntracked};
     if (column(statement.get(), 1) != "table") {
       table.state = TrackState::kCannotTrack;
-    } else if (const auto there = triggers.find(table.name); there != triggers.end()) {
-      bool all = journaled.contains(table.name);
-      for (const TrackTrigger& wanted : track_triggers(table.name)) {
-        all = all && there->second.contains(wanted.sql);
-      }
-      table.state = all ? TrackState::kTracked : TrackState::kOutdated;
+    } else if (!triggers_on(handle, table.name).empty()) {
+      table.state = is_tracked(handle, table.name) ? TrackState::kTracked : TrackState::kOutdated;
     }
     tables.push_back(std::move(table));
   }

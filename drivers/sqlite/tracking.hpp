@@ -33,8 +33,18 @@ struct TrackTrigger {
 
 /// Whether a table of `main` is one of weir's own.
 [[nodiscard]] bool is_weirs(std::string_view table) noexcept;
-/// The version of weir's tables in the file; 0 when there are none.
+/// What there is of weir's tables in a file.
+struct InstalledTables {
+  int version{0};  ///< 0 when there are none, or they are damaged.
+  std::vector<std::string> names{};
+  std::string damage{};  ///< What is wrong with them and what mends it; empty when sound.
+};
+[[nodiscard]] InstalledTables inspect_tables(Handle& handle);
+/// The version of weir's tables in the file; 0 when there are none. Errors: `kMigration` when they
+/// are damaged.
 [[nodiscard]] int installed_version(Handle& handle);
+/// Whether the table of `main` has weir's triggers as they should be, and its row in the journal.
+[[nodiscard]] bool is_tracked(Handle& handle, std::string_view table);
 /// The application's tables in `main` by name, with their state. Views, SQLite's and weir's own
 /// tables are left out.
 [[nodiscard]] std::vector<UserTable> user_tables(Handle& handle);

@@ -10,8 +10,9 @@ namespace weir {
 /// What weir knows of a statement: whether its results are cached, and why or why not.
 struct Explanation {
   struct Relation {
-    std::string name{};  ///< `schema.name`.
-    bool tracked{false};
+    std::string name{};   ///< `schema.name`.
+    bool tracked{false};  ///< Every write to it is noticed, see `note`.
+    std::string note{};   ///< When more than its own writes void what is cached of it; else empty.
   };
 
   std::string normalized{};

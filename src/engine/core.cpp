@@ -343,7 +343,7 @@ Explanation Core::explain(const Asker& asker, std::string_view sql) {
     explanation.reasons.push_back(fmt::format("the journal cannot be read: {}", failure));
   }
   for (const spi::RelationUse& relation : analysis.relations) {
-    explanation.relations.push_back({relation.name, relation.tracked});
+    explanation.relations.push_back({relation.name, relation.tracked, relation.note});
   }
   const EffectivePolicy policy = full_policy(call);
   explanation.policy = {policy.mode,    policy.ttl,  policy.max_staleness, policy.stale_if_error,

@@ -55,8 +55,9 @@ std::string Explanation::to_string() const {
   fmt::format_to(out, "cacheable  {}\n", cacheable ? "yes" : "no");
   for (const std::string& reason : reasons) fmt::format_to(out, "because    {}\n", reason);
   for (const Relation& relation : relations) {
-    fmt::format_to(out, "reads      {} ({})\n", relation.name,
-                   relation.tracked ? "tracked" : "not tracked");
+    fmt::format_to(out, "reads      {} ({}{}{})\n", relation.name,
+                   relation.tracked ? "tracked" : "not tracked", relation.note.empty() ? "" : "; ",
+                   relation.note);
   }
   std::string fields;
   for_each_field(policy, [&](std::string_view name, const auto& value) {

@@ -623,6 +623,18 @@ TEST_P(DriverConformance, InvalidatingATableMakesItStale) {
   EXPECT_TRUE(stale(before, pull().changes, {items}));
 }
 
+TEST_P(DriverConformance, InvalidatingATableFindsItAsStatementsDo) {
+  const std::string items = id_of("items");
+  const spi::Snapshot before = pull().snapshot;
+  writer_->invalidate(spi::InvalidationKind::kTable, "ITEMS", soon());
+  EXPECT_TRUE(stale(before, pull().changes, {items}));
+  const std::string why = error_of(ErrorCode::kUndefinedObject, [&] {
+    writer_->invalidate(spi::InvalidationKind::kTable, "no_such_table", soon());
+  });
+  EXPECT_THAT(why, ::testing::HasSubstr("no_such_table"));
+  EXPECT_TRUE(pull().changes.empty());
+}
+
 TEST_P(DriverConformance, TheCurrentSnapshotSeesWhatWasCommitted) {
   const std::vector<std::string> items{id_of("items")};
   (void)pull();

@@ -43,7 +43,12 @@ struct RelationUse {
   std::string id{};    ///< The driver's stable name for it within an incarnation; see
                        ///< `ChangeKind::kRelation`.
   std::string name{};  ///< `schema.name`.
+  /// Whether a result that reads it is known to be stale after any write to it. On SQLite that is
+  /// every ordinary table; see `note`.
   bool tracked{false};
+  /// What `tracked` alone would overstate, in the words `explain` shows: that writes to other
+  /// tables count as writes to this one, say. Empty when nothing.
+  std::string note{};
 };
 
 /// What a statement reads, found with the catalog. True until the next `ChangeKind::kEverything`.

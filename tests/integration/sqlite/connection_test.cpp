@@ -110,7 +110,7 @@ TEST_F(ConnectionTest, AReaderWritesNothing) {
   open("CREATE TABLE t (x)");
   EXPECT_THAT(error_of(ErrorCode::kUsage, [&] { run(*reader_, "INSERT INTO t VALUES (1)"); }),
               HasSubstr("reading"));
-  EXPECT_THAT(error_of(ErrorCode::kUsage, [&] { run(*reader_, "CREATE TEMP TABLE x (y)"); }),
+  EXPECT_THAT(error_of(ErrorCode::kUsage, [&] { run(*reader_, "CREATE TABLE x (y)"); }),
               HasSubstr("reading"));
   error_of(ErrorCode::kUsage, [&] {
     reader_->begin(spi::Isolation::kSerializable, spi::TransactionAccess::kReadWrite, soon());
@@ -140,13 +140,77 @@ TEST_F(ConnectionTest, WhatWouldChangeTheConnectionIsRefusedNamingTheDeclaredWay
   EXPECT_EQ(write("PRAGMA foreign_keys").rows->slot(0, 0), 0U);
 }
 
-TEST_F(ConnectionTest, TemporaryTablesPutTheSessionInDoubt) {
+// They would stay on the one connection all writers share, and stand before the real tables there.
+TEST_F(ConnectionTest, TemporaryObjectsAreRefusedEverywhere) {
   open("CREATE TABLE t (x)");
-  EXPECT_EQ(writer_->session_doubt(soon()), "");
-  write("CREATE TEMP TABLE mine (x)");
-  EXPECT_NE(writer_->session_doubt(soon()), "");
-  write("DROP TABLE mine");
-  EXPECT_EQ(writer_->session_doubt(soon()), "");
+  Options memory;
+  memory.database = "sqlite::memory:";
+  const auto private_driver = make_sqlite_driver(memory);
+  const auto private_one = private_driver->connect(spi::Access::kWrite, soon());
+  run(*private_one, "CREATE TABLE t (x)");
+  const auto refused = [&](spi::Connection& connection) {
+    for (const char* sql :
+         {"CREATE TEMP TABLE t (x)", "CREATE TEMPORARY TABLE t AS SELECT 1 AS x",
+          "CREATE TEMP TABLE IF NOT EXISTS t (x)", "CREATE TABLE temp.t (x)",
+          "CREATE TABLE TeMp.t (x)", "CREATE TABLE \"temp\".t AS SELECT 1 AS x",
+          "CREATE TEMP VIEW t AS SELECT 1 AS x", "CREATE VIEW temp.t AS SELECT 1 AS x",
+          "CREATE TEMP TRIGGER tr AFTER INSERT ON t BEGIN DELETE FROM t; END",
+          "CREATE TRIGGER temp.tr AFTER INSERT ON main.t BEGIN DELETE FROM t; END",
+          "CREATE VIRTUAL TABLE temp.t USING fts5(x)"}) {
+      EXPECT_THAT(error_of(ErrorCode::kRefused, [&] { run(connection, sql); }),
+                  ::testing::AllOf(HasSubstr("temporary"), HasSubstr("WITH")))
+          << sql;
+      const spi::Analysis analysis = connection.analyze(sql, soon());
+      EXPECT_EQ(analysis.kind, spi::StatementKind::kSessionChange) << sql;
+      EXPECT_THAT(analysis.refusal, HasSubstr("temporary")) << sql;
+    }
+    EXPECT_EQ(run(connection, "SELECT count(*) FROM temp.sqlite_schema").rows->slot(0, 0), 0U);
+  };
+  refused(*writer_);
+  refused(*reader_);
+  refused(*private_one);
+  writer_->begin(spi::Isolation::kSerializable, spi::TransactionAccess::kReadWrite, soon());
+  refused(*writer_);
+  write("INSERT INTO t VALUES (1)");
+  writer_->commit(soon());
+  EXPECT_EQ(PlainConnection{file_.path()}.integer("SELECT x FROM t"), 1);
+  // What SQLite does in the temporary schema by itself goes on.
+  write("ALTER TABLE t RENAME TO u");
+  write("ALTER TABLE u RENAME COLUMN x TO y");
+  write("DROP TABLE IF EXISTS temp.t");
+  write("REINDEX");
+  write("VACUUM");
+  EXPECT_EQ(run(*reader_, "SELECT y FROM u ORDER BY y").rows->slot(0, 0), 1U);
+}
+
+TEST_F(ConnectionTest, InvalidatingNamesATableAsSqliteDoes) {
+  Options options = file_.options();
+  options.sqlite.attach = {{"Far", file_.path("y.db")}};
+  open(
+      "CREATE TABLE Orders (x); CREATE TABLE \"a.b\" (x); CREATE VIEW v AS SELECT 1;"
+      "CREATE VIRTUAL TABLE f USING fts5(x)",
+      options);
+  write("CREATE TABLE far.there (x)");
+  write("CREATE TABLE far.orders (x)");
+  (void)changes();
+  const auto invalidate = [&](std::string_view table) {
+    writer_->invalidate(spi::InvalidationKind::kTable, table, soon());
+    return changes();
+  };
+  for (const char* name : {"Orders", "orders", "ORDERS", "main.orders", "MAIN.Orders"})
+    EXPECT_THAT(invalidate(name), ::testing::ElementsAre("main.Orders")) << name;
+  EXPECT_THAT(invalidate("a.b"), ::testing::ElementsAre("main.a.b"));
+  EXPECT_THAT(invalidate("THERE"), ::testing::ElementsAre("Far.there"));
+  EXPECT_THAT(invalidate("far.ORDERS"), ::testing::ElementsAre("Far.orders"));
+  for (const char* name : {"nowhere", "main.nowhere", "far.t", "other.t", "", "main.", ".t"}) {
+    EXPECT_THAT(error_of(ErrorCode::kUndefinedObject, [&] { invalidate(name); }),
+                ::testing::AllOf(HasSubstr("'" + std::string{name} + "'"), HasSubstr("main")))
+        << name;
+  }
+  EXPECT_THAT(error_of(ErrorCode::kUsage, [&] { invalidate("V"); }), HasSubstr("view"));
+  EXPECT_THAT(error_of(ErrorCode::kUsage, [&] { invalidate("f"); }), HasSubstr("virtual"));
+  EXPECT_THAT(changes(), ::testing::IsEmpty());
+  EXPECT_EQ(writer_->state(), spi::TransactionState::kIdle);
 }
 
 TEST_F(ConnectionTest, ForeignKeysAreEnforcedWhereTheOptionSaysSo) {

@@ -5,6 +5,7 @@
 #include "tests/integration/sqlite/sqlite_harness.hpp"
 #include "tests/support/error_of.hpp"
 #include "weir/spi/admin.hpp"
+#include "weir/weir.hpp"
 
 namespace weir::test {
 namespace {
@@ -246,6 +247,69 @@ TEST_F(TrackingTest, TablesOfANewerLibraryFailThePullAndAreFoundByTheDoctor) {
   EXPECT_THAT(error_of(ErrorCode::kMigration, [&] { (void)changes(); }), HasSubstr("99"));
   EXPECT_THAT(findings(spi::Severity::kError), ElementsAre("schema-version "));
   error_of(ErrorCode::kMigration, [&] { driver_->open_admin()->migrate_up(spi::DryRun::kNo, {}); });
+}
+
+// Whatever is broken of weir's tables, the message says what mends it, and that does.
+TEST_F(TrackingTest, DamagedTablesAreNamedAndMigratingDownAndUpMendsThem) {
+  for (const char* damage :
+       {"DELETE FROM weir_meta", "UPDATE weir_meta SET value = 'one'",
+        "UPDATE weir_meta SET value = '0'", "UPDATE weir_meta SET value = ''",
+        "DROP TABLE weir_meta", "DROP TABLE weir_journal", "DROP TABLE weir_dirty",
+        "DROP TABLE weir_invalidation", "DROP TABLE weir_meta; CREATE TABLE weir_meta (x)"}) {
+    SCOPED_TRACE(damage);
+    writer_.reset();
+    reader_.reset();
+    feed_.reset();
+    driver_.reset();
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file_.path() + suffix);
+    open_tracked({});
+    EXPECT_EQ(write("INSERT INTO plain VALUES (1)").affected, 1U);
+    (void)changes();
+    sqlite3_command(file_.path(), std::string{damage} + "; CREATE TABLE newer (x)");
+    const auto says = ::testing::AllOf(HasSubstr(file_.path()), HasSubstr("damaged"),
+                                       HasSubstr("weir migrate down"));
+    const auto admin = driver_->open_admin();
+    EXPECT_THAT(error_of(ErrorCode::kMigration, [&] { (void)changes(); }), says);
+    EXPECT_THAT(error_of(ErrorCode::kMigration, [&] { (void)changes(); }), says);
+    EXPECT_THAT(error_of(ErrorCode::kMigration, [&] { (void)admin->status(); }), says);
+    EXPECT_THAT(error_of(ErrorCode::kMigration, [&] { admin->migrate_up(spi::DryRun::kNo, {}); }),
+                says);
+    EXPECT_THAT(error_of(ErrorCode::kMigration, [&] { admin->track({}, spi::DryRun::kNo, {}); }),
+                says);
+    EXPECT_THAT(error_of(ErrorCode::kMigration,
+                         [&] { writer_->invalidate(spi::InvalidationKind::kTag, "x", soon()); }),
+                says);
+    EXPECT_THAT(findings(spi::Severity::kError), ElementsAre("tables-damaged "));
+    admin->migrate_down(spi::DryRun::kNo, {});
+    EXPECT_EQ(PlainConnection{file_.path()}.integer(
+                  "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'weir%'"),
+              0);
+    admin->migrate_up(spi::DryRun::kNo, {});
+    admin->track({}, spi::DryRun::kNo, {});
+    EXPECT_THAT(changes(), Contains("*"));
+    EXPECT_THAT(after_elsewhere("UPDATE a SET v = v + 10"), ElementsAre("main.a"));
+  }
+}
+
+TEST_F(TrackingTest, ExplainSaysHowWritesByOthersAreNoticed) {
+  PlainConnection{file_.path("y.db")}.exec("CREATE TABLE far (x)");
+  Options options = file_.options();
+  options.sqlite.attach = {{"y", file_.path("y.db")}};
+  open(kSchema, options);
+  const Database database = Database::open(options, make_sqlite_driver(options));
+  const auto explained = [&](const std::string& table) {
+    return database.explain("SELECT * FROM " + table).to_string();
+  };
+  const auto voids = HasSubstr("(tracked; any write by others to the file voids it)");
+  EXPECT_THAT(explained("a"), voids);
+  auto admin = driver_->open_admin();
+  admin->migrate_up(spi::DryRun::kNo, {});
+  admin->track({"a"}, spi::DryRun::kNo, {});
+  (void)database.with({.max_staleness = std::chrono::milliseconds{0}}).query("SELECT * FROM a");
+  EXPECT_THAT(explained("a"), HasSubstr("main.a (tracked)"));
+  EXPECT_THAT(explained("plain"), voids);
+  EXPECT_THAT(explained("far"), voids);
+  EXPECT_THAT(explained("sqlite_schema"), HasSubstr("(not tracked)"));
 }
 
 TEST_F(TrackingTest, TheDoctorFindsAMissingJournalAndARollbackJournal) {

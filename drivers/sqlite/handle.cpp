@@ -70,6 +70,7 @@ void Handle::open(const Location& location, Writing writing) {
     const bool wanted = code == SQLITE_CANTOPEN && !location.create && ::stat(file, &status) != 0;
     fail(code, operation + (wanted ? " (sqlite.create is off)" : ""));
   }
+  if (!location.in_memory()) open_files_.emplace_back(location.path);
   sqlite3_progress_handler(db_, kProgressSteps, &Handle::on_progress, this);
   sqlite3_busy_handler(db_, &Handle::on_busy, this);
 
@@ -95,12 +96,14 @@ void Handle::attach(const Location& location) {
       exec(fmt::format("DETACH {}", quote_name(schema)), operation);
     }
   }
+  while (open_files_.size() > (location.in_memory() ? 0U : 1U)) open_files_.pop_back();
   for (const auto& [schema, path] : location.attach) {
     require_a_file_of_its_own(location, schema);
     const StatementPtr attach =
         prepare(fmt::format("ATTACH ?1 AS {}", quote_name(schema)), operation);
     sqlite3_bind_text(attach.get(), 1, path.c_str(), -1, SQLITE_TRANSIENT);
     step(attach.get(), operation);
+    open_files_.emplace_back(path);
     if (integer(fmt::format("PRAGMA {}.page_count", quote_name(schema)), operation) == 0) {
       exec(fmt::format("PRAGMA {}.journal_mode = WAL", quote_name(schema)), operation);
     }
@@ -178,6 +181,17 @@ void Handle::exec(std::string_view sql, std::string_view operation) {
     }
     sql.remove_prefix(end);
   }
+}
+
+bool Handle::rollback() noexcept {
+  constexpr int kTries = 5;  // an interrupt ends one
+  const spi::Deadline usual = deadline_;
+  for (int tries = 0; in_transaction() && tries < kTries; ++tries) {
+    start(spi::Deadline{});
+    sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  deadline_ = usual;
+  return !in_transaction();
 }
 
 std::int64_t Handle::integer(std::string_view sql, std::string_view operation) {

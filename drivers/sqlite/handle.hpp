@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "drivers/sqlite/location.hpp"
+#include "drivers/sqlite/open_files.hpp"
 #include "weir/clock.hpp"
 #include "weir/spi/deadline.hpp"
 
@@ -59,6 +61,10 @@ class Handle {
   bool step(sqlite3_stmt* statement, std::string_view operation);
   /// Runs internal statements that return nothing of interest.
   void exec(std::string_view sql, std::string_view operation);
+  [[nodiscard]] bool in_transaction() const noexcept { return sqlite3_get_autocommit(db_) == 0; }
+  /// Ends the open transaction, if any, whatever deadline and interrupts say: a handle left in one
+  /// would read an old state from then on. False when even that fails.
+  bool rollback() noexcept;
   /// The first column of an internal statement's first row; 0 without a row.
   [[nodiscard]] std::int64_t integer(std::string_view sql, std::string_view operation);
   [[nodiscard]] std::string text(std::string_view sql, std::string_view operation);
@@ -82,6 +88,7 @@ class Handle {
   bool timed_out_{false};
   std::chrono::milliseconds busy_limit_;
   std::chrono::milliseconds busy_waited_{0};
+  std::list<OpenFile> open_files_{};  // let go of after SQLite closed them
   std::atomic<bool> interrupted_{false};
   std::mutex wait_mutex_;
   std::condition_variable wait_;

@@ -44,13 +44,16 @@ class TemporaryFile {
   std::filesystem::path folder_;
 };
 
-/// Runs the sqlite3 command on a file: another process, which knows nothing of weir.
-inline void sqlite3_command(const std::string& path, const std::string& sql) {
+/// Runs the sqlite3 command on a file: another process, which knows nothing of weir. `last` is run
+/// after the SQL, and may be one of the command's own (`.shell …`).
+inline void sqlite3_command(const std::string& path, const std::string& sql,
+                            std::string last = "SELECT 1") {
   std::string program = "sqlite3";
   std::string bail = "-bail";
   std::string file = path;
   std::string script = "PRAGMA busy_timeout = 10000; " + sql;
-  std::array<char*, 5> arguments{program.data(), bail.data(), file.data(), script.data(), nullptr};
+  std::array<char*, 6> arguments{program.data(), bail.data(), file.data(),
+                                 script.data(),  last.data(), nullptr};
   // The pragma prints a number, which nobody needs.
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

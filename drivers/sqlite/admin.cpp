@@ -72,11 +72,7 @@ class SqliteAdmin::Work {
   }
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
-  ~Work() {
-    if (sqlite3_get_autocommit(handle_.get()) == 0) {
-      sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-  }
+  ~Work() { handle_.rollback(); }
 
   void step(std::string object, std::string action, std::string sql) {
     if (!dry_) handle_.exec(sql, kOperation);

@@ -49,7 +49,7 @@ class SchemaView {
 
  private:
   void end() noexcept {
-    if (own_) sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    if (own_) handle_.rollback();
   }
   Handle& handle_;
   bool own_;

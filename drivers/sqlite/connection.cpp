@@ -25,8 +25,6 @@ constexpr std::string_view kInvalidate = "leave an invalidation";
   throw Error{code, message, ErrorDetails{.backend = "sqlite"}};
 }
 
-bool in_transaction(const Handle& handle) { return sqlite3_get_autocommit(handle.get()) == 0; }
-
 // Everything of library and file that can change what a statement answers.
 std::string describe_environment(Handle& handle) {
   std::string text =
@@ -160,7 +158,7 @@ SqliteConnection::SqliteConnection(std::unique_ptr<ConnectionState> state, spi::
 }
 
 SqliteConnection::~SqliteConnection() {
-  if (in_transaction(state_->handle)) rollback_write();
+  if (state_->handle.in_transaction()) rollback_write();
   give_back_(std::move(state_));
 }
 
@@ -168,8 +166,8 @@ spi::TransactionState SqliteConnection::state() const noexcept {
   if (broken_) return spi::TransactionState::kLost;
   if (mode_ == Mode::kNone) return spi::TransactionState::kIdle;
   // SQLite ended it after an error; the caller has not yet.
-  return in_transaction(state_->handle) ? spi::TransactionState::kActive
-                                        : spi::TransactionState::kFailed;
+  return state_->handle.in_transaction() ? spi::TransactionState::kActive
+                                         : spi::TransactionState::kFailed;
 }
 
 bool SqliteConnection::usable() const noexcept {
@@ -198,13 +196,23 @@ auto SqliteConnection::in_write_transaction(Action&& action) {
     journal_.resting(state_->versions);
     return outcome;
   } catch (...) {
-    if (in_transaction(state_->handle)) {
+    if (state_->handle.in_transaction()) {
       journal_.resting(state_->versions);
     } else {
       end_write(Ending::kRolledBack);
     }
     throw;
   }
+}
+
+void SqliteConnection::require_sound() {
+  if (!state_->handle.rollback()) {  // one of our own that could not be ended before
+    throw ConnectionError{
+        fmt::format("use {}: a transaction on the connection cannot be ended",
+                    location_.display_name()),
+        ErrorDetails{.backend = "sqlite", .retryable = true, .connection_usable = false}};
+  }
+  require_files();
 }
 
 void SqliteConnection::require_files() const {
@@ -231,7 +239,7 @@ bool SqliteConnection::ping(spi::Deadline deadline) noexcept {
 
 spi::Analysis SqliteConnection::analyze(std::string_view sql, spi::Deadline deadline) {
   return guarded(deadline, [&] {
-    if (mode_ == Mode::kNone) require_files();
+    if (mode_ == Mode::kNone) require_sound();
     return analyze_statement(state_->handle, state_->recorder, location_, sql);
   });
 }
@@ -276,7 +284,7 @@ spi::RunOutcome SqliteConnection::run(const spi::RunRequest& request) {
       throw_plain(ErrorCode::kUsage,
                   "run a statement: SQLite rolled the transaction back; call rollback() first");
     }
-    if (mode_ == Mode::kNone) require_files();
+    if (mode_ == Mode::kNone) require_sound();
     StatementCache& cache = state_->statements;
     if (!request.prepare || cache.capacity() == 0) {
       PreparedStatement once = prepare(request.sql, 0);
@@ -322,7 +330,7 @@ spi::RunOutcome SqliteConnection::run_in_own_transaction(PreparedStatement& prep
   } catch (const ConstraintError&) {
     // INSERT OR FAIL and RAISE(FAIL, …) keep the rows before the one that failed.
     const bool keeps = sqlite3_total_changes64(state_->handle.get()) != before;
-    if (!keeps || !in_transaction(state_->handle) || !try_commit_write()) rollback_write();
+    if (!keeps || !state_->handle.in_transaction() || !try_commit_write()) rollback_write();
     throw;
   } catch (...) {
     sqlite3_reset(prepared.statement.get());
@@ -411,7 +419,7 @@ void SqliteConnection::commit_write() {
   try {
     state_->handle.exec("COMMIT", kTransaction);
   } catch (...) {
-    if (in_transaction(state_->handle)) {
+    if (state_->handle.in_transaction()) {
       journal_.resting(state_->versions);
     } else {
       end_write(Ending::kUnknown);
@@ -423,13 +431,12 @@ void SqliteConnection::commit_write() {
 
 // Rolls back what is left; nothing when SQLite or an earlier step ended the transaction.
 void SqliteConnection::rollback_write() noexcept {
-  if (!in_transaction(state_->handle)) return;
-  state_->handle.start(spi::Deadline{});
+  if (!state_->handle.in_transaction()) return;
   // From here on others may commit: what a pull sees must wait until `closed` has told it apart.
   journal_.committing(state_->versions);
-  sqlite3_exec(state_->handle.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-  broken_ = broken_ || in_transaction(state_->handle);
-  end_write(broken_ ? Ending::kUnknown : Ending::kRolledBack);
+  const bool ended = state_->handle.rollback();
+  broken_ = broken_ || !ended;
+  end_write(ended ? Ending::kRolledBack : Ending::kUnknown);
 }
 
 void SqliteConnection::end_write(Ending ending) noexcept {
@@ -452,7 +459,7 @@ void SqliteConnection::begin(spi::Isolation /*isolation*/, spi::TransactionAcces
   guarded(deadline, [&] {
     if (mode_ != Mode::kNone)
       throw_plain(ErrorCode::kUsage, "begin a transaction: one is open already");
-    require_files();
+    require_sound();
     if (access == spi::TransactionAccess::kReadOnly) {
       state_->handle.exec("BEGIN", kTransaction);
       mode_ = Mode::kReading;
@@ -470,7 +477,7 @@ void SqliteConnection::begin(spi::Isolation /*isolation*/, spi::TransactionAcces
 void SqliteConnection::require_transaction(std::string_view operation) const {
   if (mode_ == Mode::kNone)
     throw_plain(ErrorCode::kUsage, fmt::format("{}: no transaction is open", operation));
-  if (!in_transaction(state_->handle)) {
+  if (!state_->handle.in_transaction()) {
     throw_plain(
         ErrorCode::kDatabase,
         fmt::format("{}: SQLite rolled the transaction back after an error; call rollback()",
@@ -494,8 +501,8 @@ void SqliteConnection::rollback(spi::Deadline deadline) {
   guarded(deadline, [&] {
     if (mode_ == Mode::kWriting) {
       rollback_write();
-    } else if (in_transaction(state_->handle)) {
-      state_->handle.exec("ROLLBACK", kTransaction);
+    } else {
+      broken_ = !state_->handle.rollback() || broken_;
     }
     mode_ = Mode::kNone;
   });
@@ -549,7 +556,7 @@ void SqliteConnection::invalidate(spi::InvalidationKind kind, std::string_view t
       in_write_transaction([&] { return leave_journal_row(kind, target); });
       return;
     }
-    require_files();
+    require_sound();
     begin_write();
     try {
       in_write_transaction([&] { return leave_journal_row(kind, target); });

@@ -79,6 +79,8 @@ class SqliteConnection final : public spi::Connection {
   /// ends that by itself.
   template <typename Action>
   auto in_write_transaction(Action&& action);
+  /// Throws when a call outside a transaction cannot answer for the database as it is now.
+  void require_sound();
   /// Throws when the names no longer lead to the files that are open.
   void require_files() const;
   [[nodiscard]] bool try_commit_write() noexcept;

@@ -31,11 +31,7 @@ class Transaction {
   }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
-  ~Transaction() {
-    if (sqlite3_get_autocommit(handle_.get()) == 0) {
-      sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-  }
+  ~Transaction() { handle_.rollback(); }
   [[nodiscard]] bool locked() const noexcept { return locked_; }
 
  private:
@@ -75,12 +71,24 @@ Monitor::Monitor(const Location& location, const Clock& clock, spi::Deadline dea
   load_schema();
 }
 
+Versions Monitor::versions() {
+  if (!handle_.rollback()) {  // in it, the versions would stand still
+    throw ConnectionError{
+        fmt::format("{}: a transaction on {} cannot be ended", kOperation,
+                    location_.display_name()),
+        ErrorDetails{.backend = "sqlite", .retryable = true, .connection_usable = false}};
+  }
+  return reader_.read();
+}
+
 std::int64_t Monitor::schema_version() {
   return handle_.integer("PRAGMA main.schema_version", kOperation);
 }
 
 void Monitor::load_schema() {
   const Transaction transaction{handle_, false};
+  // Known only when all of it is: after an error the next look must load again, and say so.
+  schema_version_ = std::nullopt;
   const std::int64_t version_read = schema_version();
   tracked_.clear();
   untracked_.clear();
@@ -96,18 +104,19 @@ void Monitor::load_schema() {
             location_.display_name(), version, kSchemaVersion),
         ErrorDetails{.backend = "sqlite"}};
   }
-  schema_version_ = version_read;  // only now: after an error the next look must load again
-  if (version == 0) return;
-  for (UserTable& table : user_tables(handle_)) {
-    if (table.state == TrackState::kTracked) {
-      tracked_.insert(std::move(table.name));
-    } else {
-      untracked_.push_back(std::move(table.name));
+  if (version != 0) {
+    for (UserTable& table : user_tables(handle_)) {
+      if (table.state == TrackState::kTracked) {
+        tracked_.insert(std::move(table.name));
+      } else {
+        untracked_.push_back(std::move(table.name));
+      }
     }
+    marks_ = read_marks();
+    invalidation_ = last_invalidation();
+    tracking_ = !tracked_.empty();
   }
-  tracking_ = !tracked_.empty();
-  marks_ = read_marks();
-  invalidation_ = last_invalidation();
+  schema_version_ = version_read;
 }
 
 Monitor::Marks Monitor::read_marks() {
@@ -146,7 +155,7 @@ ForeignChanges Monitor::look(const Versions& known) {
   if (schema_version() != schema_version_) {
     // Outside: loading the schema is a transaction of its own, and may see a still later one. Then
     // versions moved too.
-    sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    handle_.rollback();
     load_schema();
     everything();
     return found;

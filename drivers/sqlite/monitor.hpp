@@ -68,7 +68,8 @@ class Monitor {
   Monitor(const Location& location, const Clock& clock, spi::Deadline deadline);
 
   void start(spi::Deadline deadline) noexcept { handle_.start(deadline); }
-  [[nodiscard]] Versions versions() { return reader_.read(); }
+  /// Errors: `Error`.
+  [[nodiscard]] Versions versions();
   /// What commits by others since `known` may have changed. Errors: `Error`; then nothing was
   /// learned.
   [[nodiscard]] ForeignChanges look(const Versions& known);
@@ -92,12 +93,12 @@ class Monitor {
   Handle handle_;
   VersionReader reader_;
   bool wal_{false};
-  std::int64_t schema_version_{0};
-  bool tracking_{false};                  // at least one table of main is tracked
-  std::set<std::string> tracked_{};       // names in main
-  std::vector<std::string> untracked_{};  // names in main
-  Marks marks_{};                         // as of the last look
-  std::int64_t invalidation_{0};          // the last one seen
+  std::optional<std::int64_t> schema_version_{};  // of which all below is known
+  bool tracking_{false};                          // at least one table of main is tracked
+  std::set<std::string> tracked_{};               // names in main
+  std::vector<std::string> untracked_{};          // names in main
+  Marks marks_{};                                 // as of the last look
+  std::int64_t invalidation_{0};                  // the last one seen
 };
 
 }  // namespace weir::sqlite

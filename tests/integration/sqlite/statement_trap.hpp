@@ -41,6 +41,8 @@ class StatementTrap {
     thread_ = std::thread::id{};
     return steps_;
   }
+  /// For the action: makes the statement it was called before fail.
+  void fail_statement() { sqlite3_interrupt(handle_); }
   /// Where the action was done.
   [[nodiscard]] const std::string& place() const noexcept { return place_; }
 
@@ -63,6 +65,7 @@ class StatementTrap {
   void step(unsigned event, sqlite3_stmt* statement) noexcept {
     if (inside_ || steps_++ != at_) return;
     inside_ = true;
+    handle_ = sqlite3_db_handle(statement);
     const char* const sql = sqlite3_sql(statement);
     place_ = (event == SQLITE_TRACE_STMT ? "before " : "after ") + std::string{sql ? sql : "?"};
     action_();
@@ -73,6 +76,7 @@ class StatementTrap {
   std::size_t at_{0};
   std::size_t steps_{0};
   bool inside_{false};
+  sqlite3* handle_{nullptr};
   std::string place_{};
   std::function<void()> action_{};
 };

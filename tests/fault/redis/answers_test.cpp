@@ -2,6 +2,7 @@
 #include <random>
 
 #include "tests/fault/redis/fixture.hpp"
+#include "tests/support/fake_clock.hpp"
 #include "tests/support/scripted_server.hpp"
 
 namespace weir::test {
@@ -73,6 +74,29 @@ TEST(RedisAnswersFault, NoHostileAnswerIsBelieved) {
     ScriptedServer server{ScriptedServer::always(answer)};
     ask_everything(server.url(), answer.substr(0, 60));
   }
+}
+
+// A value that is replaced while it is looked up, by one that lives less long or longer.
+TEST(RedisAnswersFault, OfTwoLivesTheShorterIsTold) {
+  for (const std::string answer :
+       {":60000\r\n$1\r\nv\r\n:1000\r\n", ":1000\r\n$1\r\nv\r\n:60000\r\n"}) {
+    ScriptedServer server{ScriptedServer::always(answer)};
+    const FakeClock clock;
+    const auto store = redis::open(patient(server.url()), clock);
+    EXPECT_EQ(store->get("k", spi::Deadline{})->remaining, 1000ms);
+  }
+}
+
+TEST(RedisAnswersFault, TheTimeAnAnswerTakesIsTakenOffTheLifeItTells) {
+  FakeClock clock;
+  ScriptedServer server{[&clock](ScriptedServer::Peer& peer) {
+    while (!peer.receive().empty()) {
+      clock.advance(300ms);
+      if (!peer.send(":1000\r\n$1\r\nv\r\n:1000\r\n")) return;
+    }
+  }};
+  const auto store = redis::open(patient(server.url()), clock);
+  EXPECT_EQ(store->get("k", spi::Deadline{})->remaining, 700ms);
 }
 
 TEST(RedisAnswersFault, RandomAnswersDoNoHarm) {

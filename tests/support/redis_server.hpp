@@ -21,8 +21,9 @@ namespace weir::test {
 /// A name no other test and no other run has, beginning as the rights in redis_rights.txt want it.
 [[nodiscard]] std::string unique_redis_key();
 
-/// Whether `condition` comes true within ten seconds; looks every few milliseconds.
-[[nodiscard]] bool eventually(const std::function<bool()>& condition);
+/// Whether `condition` comes true within `limit`; looks every few milliseconds.
+[[nodiscard]] bool eventually(const std::function<bool()>& condition,
+                              std::chrono::seconds limit = std::chrono::seconds{20});
 
 /// Runs redis-cli with `arguments` at `url` (redis://…) and returns what it prints, trimmed.
 [[nodiscard]] std::string redis_cli(const std::string& url, const std::string& arguments);

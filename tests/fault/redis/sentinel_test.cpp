@@ -32,7 +32,9 @@ TEST_F(RedisSentinelFault, AfterAKillTheNewPrimaryIsFoundAndTheOldOneComesBackAs
   ASSERT_TRUE(eventually([&] { return puts(*store); }));
   EXPECT_EQ(group.cli(2, "get k"), "v");
   group.start(1);
-  ASSERT_TRUE(eventually([&] { return group.cli(1, "role").find("slave") != std::string::npos; }));
+  // The sentinels take their time to tell it what it is.
+  ASSERT_TRUE(eventually([&] { return group.cli(1, "role").find("slave") != std::string::npos; },
+                         std::chrono::seconds{60}));
   store->put("k2", "v2", kLife, soon());
   EXPECT_EQ(group.cli(2, "get k2"), "v2");
 }

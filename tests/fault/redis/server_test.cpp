@@ -174,6 +174,18 @@ TEST(RedisScriptedFault, ALargeValueIsNotSentForeverToWhoDoesNotRead) {
   error_of(ErrorCode::kTimeout, [&] { store->put("k", value, kLife, spi::Deadline{}); });
 }
 
+// Writing to a connection that the other side has closed raises SIGPIPE, which ends a process.
+TEST(RedisScriptedFault, AConnectionClosedWhileWeWriteIsAnErrorNotASignal) {
+  ScriptedServer server{[](ScriptedServer::Peer&) {}};
+  const std::string value(Bytes::mebi(4).value, 'x');
+  for (const std::string scheme : {"redis", "rediss"}) {
+    const auto store = redis::open(patient(scheme + server.url().substr(5)));
+    for (int i = 0; i < 50; ++i) {
+      error_of(ErrorCode::kConnection, [&] { store->put("k", value, kLife, soon()); });
+    }
+  }
+}
+
 TEST(RedisScriptedFault, AnAnswerThatNobodyAskedForIsNobodysAnswer) {
   ScriptedServer server{ScriptedServer::always("+PONG\r\n+SURPRISE\r\n")};
   const auto store = redis::open(patient(server.url()));

@@ -77,10 +77,19 @@ class Connection final : public spi::Connection {
   // connection_session.cpp
   void open_session(spi::Deadline deadline);
   [[nodiscard]] SessionState ask_state(spi::Deadline deadline);
-  /// Back to the connection's start, then `settings`, then asks for the state; all or nothing. A
-  /// suspect session is asked before, too, and marked wrong when it was.
+  /// Runs the steps with the question for the state between them, whose answer stands in its place.
+  [[nodiscard]] std::vector<Rows> pipeline_asking(const std::vector<Step>& before,
+                                                  const PqParams& asked,
+                                                  const std::vector<Step>& after,
+                                                  spi::Deadline deadline);
+  /// Back to the connection's start, then `settings`, then asks for the state; all or nothing.
   [[nodiscard]] SessionState reset_session(const std::vector<SessionState::Fact>& settings,
                                            spi::Deadline deadline);
+  /// False when the session is not as declared; otherwise it is now also rid of settings that
+  /// cannot be listed.
+  [[nodiscard]] bool clear_session(spi::Deadline deadline);
+  /// The session was as expected at `generation`, after all that ran.
+  void note_verified(std::uint64_t generation);
   void retire_all();
   void note_server_state(const SessionState& state, const std::string& incarnation);
 
@@ -110,6 +119,7 @@ class Connection final : public spi::Connection {
   StatementCache::Entry* last_{nullptr};  // what ran last, if it is kept prepared
   std::string pooler_doubt_;              // through a pooler: about the last statement
   bool ask_incarnation_{false};
+  bool question_prepared_{false};
 };
 
 }  // namespace weir::postgres

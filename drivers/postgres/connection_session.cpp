@@ -2,17 +2,19 @@
 
 #include <fmt/core.h>
 
-#include <array>
+#include <initializer_list>
 #include <utility>
 
 #include "drivers/postgres/change_feed.hpp"
 #include "drivers/postgres/connection.hpp"
+#include "drivers/postgres/errors.hpp"
 #include "weir/error.hpp"
 
 namespace weir::postgres {
 namespace {
 
 constexpr std::string_view kOperation = "setting up the session";
+constexpr const char* kQuestion = "weir_state";  // not as StatementCache names statements
 
 /// Whether a plan may hold constants computed under the setting: the server folds what it calls
 /// immutable, bytea's text among it, and replans only for another search_path or role.
@@ -26,40 +28,96 @@ std::vector<std::string> names_of(const std::vector<SessionState::Fact>& setting
   return names;
 }
 
+void add_sets(std::vector<Step>& steps, std::initializer_list<const SetStatement*> sets) {
+  for (const SetStatement* set : sets) {
+    if (set->sql.empty()) continue;
+    steps.push_back({.kind = Step::Kind::kQuery, .sql = set->sql.c_str(), .params = &set->params});
+  }
+}
+
+bool is_missing_statement(const Rows& rows) {
+  return rows.status() == PGRES_FATAL_ERROR && server_error(rows.get()).sqlstate == "26000";
+}
+
 }  // namespace
 
+std::vector<Rows> Connection::pipeline_asking(const std::vector<Step>& before,
+                                              const PqParams& asked, const std::vector<Step>& after,
+                                              spi::Deadline deadline) {
+  // Prepared, because planning it takes the server a hundred times what running it takes.
+  const bool prepared = !shared_.through_pooler();
+  for (;;) {
+    std::vector<Step> steps = before;
+    const bool prepare = prepared && !question_prepared_;
+    if (prepare) {
+      steps.push_back({.kind = Step::Kind::kPrepare,
+                       .name = kQuestion,
+                       .sql = SessionState::query(),
+                       .params = &asked});
+    }
+    steps.push_back({.kind = prepared ? Step::Kind::kPrepared : Step::Kind::kQuery,
+                     .name = kQuestion,
+                     .sql = SessionState::query(),
+                     .params = &asked});
+    steps.insert(steps.end(), after.begin(), after.end());
+    std::vector<Rows> answers = pq_.pipeline(steps, deadline, kOperation);
+    if (prepared && !prepare && is_missing_statement(answers[before.size()])) {
+      question_prepared_ = false;  // a function's DEALLOCATE ALL
+      continue;
+    }
+    for (const Rows& rows : answers) pq_.check(rows, kOperation);
+    if (prepare) {
+      question_prepared_ = true;
+      answers.erase(answers.begin() + static_cast<std::ptrdiff_t>(before.size()));
+    }
+    return answers;
+  }
+}
+
 SessionState Connection::ask_state(spi::Deadline deadline) {
-  return SessionState{pq_.query(SessionState::query(), SessionState::params(custom_), deadline,
-                                "reading the session's settings")};
+  return SessionState{pipeline_asking({}, SessionState::params(custom_), {}, deadline).front()};
 }
 
 SessionState Connection::reset_session(const std::vector<SessionState::Fact>& settings,
                                        spi::Deadline deadline) {
   const SetStatement fixes = set_statement(profile_fixes_);
   const SetStatement declared = set_statement(settings);
-  const PqParams asked_before = SessionState::params(custom_);
-  const PqParams asked = SessionState::params(names_of(settings));
   std::vector<Step> steps;
-  if (suspect_) {
-    steps.push_back(
-        {.kind = Step::Kind::kQuery, .sql = SessionState::query(), .params = &asked_before});
-  }
   for (const char* reset :
        {"RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL", "DISCARD TEMP"}) {
     steps.push_back({.kind = Step::Kind::kQuery, .sql = reset});
   }
-  for (const SetStatement* set : {&fixes, &declared}) {
-    if (!set->sql.empty()) {
-      steps.push_back(
-          {.kind = Step::Kind::kQuery, .sql = set->sql.c_str(), .params = &set->params});
-    }
+  add_sets(steps, {&fixes, &declared});
+  return SessionState{
+      pipeline_asking(steps, SessionState::params(names_of(settings)), {}, deadline).back()};
+}
+
+bool Connection::clear_session(spi::Deadline deadline) {
+  const SetStatement fixes = set_statement(profile_fixes_);
+  const SetStatement declared = set_statement(declared_settings(session_));
+  std::vector<Step> steps{{.kind = Step::Kind::kQuery, .sql = "RESET ALL"}};
+  add_sets(steps, {&fixes, &declared});
+  const std::uint64_t generation = shared_.generation();
+  try {
+    const std::vector<Rows> answers =
+        pipeline_asking({}, SessionState::params(custom_), steps, deadline);
+    if (!SessionState{answers.front()}.difference(expected_).empty()) return false;
+  } catch (const Error& error) {
+    // The role a function left may not be allowed to set them: a full reset takes it back first.
+    if (!error.connection_usable() || error.code() == ErrorCode::kTimeout) throw;
+    return false;
   }
-  steps.push_back({.kind = Step::Kind::kQuery, .sql = SessionState::query(), .params = &asked});
-  const std::vector<Rows> answers = pq_.pipeline(steps, deadline, kOperation);
-  for (const Rows& rows : answers) pq_.check(rows, kOperation);
-  // Plans made in a session that was not as declared remember its settings.
-  if (suspect_ && !SessionState{answers.front()}.difference(expected_).empty()) wrong_ = true;
-  return SessionState{answers.back()};
+  note_verified(generation);
+  unproven_ = false;
+  return true;
+}
+
+void Connection::note_verified(std::uint64_t generation) {
+  suspect_ = false;
+  verified_generation_ = generation;
+  statements_.for_each([&](StatementCache::Entry& entry) {
+    if (entry.epoch == epoch_) entry.unverified = false;
+  });
 }
 
 void Connection::open_session(spi::Deadline deadline) {
@@ -112,8 +170,11 @@ void Connection::use_session(const Session& session, spi::Deadline deadline) {
   // After DDL an undeclared session is left be: it reads no custom settings, and `session_doubt`
   // asks for all others.
   const bool outdated = session.declared() && verified_generation_ != shared_.generation();
-  if (!wrong_ && !unproven_ && !outdated && session == session_) return;
+  const bool same = !wrong_ && !outdated && session == session_;
+  if (same && !unproven_) return;
   require_idle("declaring a session");
+  if (same && clear_session(deadline)) return;
+  wrong_ = wrong_ || same;  // plans made in it remember its settings
   require_declarable(session);
   const std::vector<SessionState::Fact> settings = declared_settings(session);
   const std::uint64_t generation = shared_.generation();
@@ -165,11 +226,7 @@ std::string Connection::session_doubt(spi::Deadline deadline) {
       wrong_ = true;
       return difference;
     }
-    suspect_ = false;
-    verified_generation_ = generation;
-    statements_.for_each([&](StatementCache::Entry& entry) {
-      if (entry.epoch == epoch_) entry.unverified = false;
-    });
+    note_verified(generation);
   }
   if (last_ != nullptr && last_->tainted) {
     statements_.retire(last_->key);

@@ -143,6 +143,29 @@ TEST_F(PostgresSessionTest, WhatAFunctionSetIsNotForWhoeverComesNext) {
   EXPECT_EQ(ask("SELECT count(*) > 0 FROM pg_class").one<bool>(), true);
 }
 
+TEST_F(PostgresSessionTest, ARoleLeftBehindDoesNotKeepTheDeclaredSessionFromBeingMadeAgain) {
+  run("CREATE FUNCTION change() RETURNS text LANGUAGE sql AS $$ SELECT set_config('role', "
+      "'pg_monitor', false) $$; GRANT EXECUTE ON FUNCTION change() TO PUBLIC");
+  const Session session{.settings = {{"session_replication_role", "replica"}}};
+  declare(session);
+  ask("SELECT change()");
+  EXPECT_EQ(text("SELECT current_user::text"), "pg_monitor");
+  declare(session);
+  EXPECT_NE(text("SELECT current_user::text"), "pg_monitor");
+  EXPECT_EQ(text("SHOW session_replication_role"), "replica");
+}
+
+TEST_F(PostgresSessionTest, TheQuestionForTheStateSurvivesADeallocateAll) {
+  run("CREATE FUNCTION drop_all() RETURNS int LANGUAGE plpgsql AS "
+      "$$ BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN 1; END $$");
+  ask("SELECT drop_all()");
+  declare({});
+  read("SELECT 1");
+  EXPECT_EQ(doubt(), "");
+  ask("SELECT drop_all()");
+  EXPECT_EQ(doubt(), "");
+}
+
 TEST_F(PostgresSessionTest, WhatWasProvenHarmlessLeavesTheSessionAsItIs) {
   run("CREATE TABLE t (a int)");
   read("SELECT a FROM t");

@@ -211,6 +211,12 @@ Location parse_location(const RedisOptions& options) {
 
   Location location{.topology = scheme->topology, .tls = scheme->tls};
   location.credentials = take_credentials(rest);
+  // Shown nowhere: what is before this '@' may be a password, or its first half a host.
+  if (rest.find('@') != std::string_view::npos) {
+    refuse(
+        "has an '@' after its first '/'; in user, password and path write %2F for '/' and %40 "
+        "for '@'");
+  }
   if (scheme->socket) {
     parse_socket(rest, location);
   } else {

@@ -102,6 +102,7 @@ TEST(RedisLocationTest, EveryBadAddressIsRefusedSayingWhatIsWrong) {
       {"redis+sentinel://a:1", "names no service"},
       {"redis+sentinel://a:1/", "names no service"},
       {"redis+cluster://a:1/2", "only database 0"},
+      {"redis://u:pass/word@a", "%2F for '/'"},
   };
   for (const auto& row : rows) {
     const std::string message = error_of(ErrorCode::kConfig, [&] { (void)parse(row.url); });
@@ -113,7 +114,10 @@ TEST(RedisLocationTest, EveryBadAddressIsRefusedSayingWhatIsWrong) {
 TEST(RedisLocationTest, NoRefusalShowsAPassword) {
   for (const char* const url :
        {"redis://u:secret@a:x", "redis://u:secret@", "redis://u:secret%@a", "rediss:/u:secret@a",
-        "redis://u:secret@a/db", "redis://secret@a", "redis+sentinel://u:secret@a"}) {
+        "redis://u:secret@a/db", "redis://secret@a", "redis+sentinel://u:secret@a",
+        // A '/' that should have been %2F cuts the password in two.
+        "redis://u:secret/word@a", "redis://u:1/secret@a", "redis+sentinel://u:1/secret@a:2",
+        "unix://u:/secret@/run/redis.sock", "unix:///secret@/run/redis.sock"}) {
     EXPECT_THAT(error_of(ErrorCode::kConfig, [&] { (void)parse(url); }), Not(HasSubstr("secret")))
         << url;
   }

@@ -56,4 +56,11 @@ bool succeeds(Call&& call) {
   }
 }
 
+/// A look at a stream where nothing is expected; again where a busy machine could not even connect.
+inline spi::StreamRead glance(spi::ChangeStream& stream) {
+  spi::StreamRead read;
+  EXPECT_TRUE(eventually([&] { return succeeds([&] { read = stream.read(in(100ms)); }); }));
+  return read;
+}
+
 }  // namespace weir::test

@@ -1,6 +1,7 @@
 // What this process does, with somebody else's commit, and a lookup after it, at every single step
 // of it: whatever the interleaving, no answer is older than what was committed before it was asked
 // for.
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -272,6 +273,68 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, InterleavingTest,
                                                              Mode::kRollbackJournal},
                                            InterleavingParam{"Tracked", Mode::kTracked}),
                          [](const auto& param) { return std::string{param.param.name}; });
+
+// The file is replaced at every step: what a caller is told afterwards is what the new file holds.
+TEST(ReplacementTest, AtEveryStepTheNewFileIsReadAndWritten) {
+  StatementTrap trap;
+  TemporaryFile file;
+  std::int64_t number = 0;
+  const auto fill = [&](const std::string& path) {
+    PlainConnection plain{path};
+    sqlite3_trace_v2(plain.get(), 0, nullptr, nullptr);
+    plain.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (v); INSERT INTO t VALUES (" +
+               std::to_string(1000 * ++number) + ")");
+  };
+  const auto truth = [&] { return PlainConnection{file.path()}.integer("SELECT v FROM t"); };
+  fill(file.path());
+  Options options = file.options();
+  options.policy.max_staleness = 1h;
+  const Database database = Database::open(options, make_sqlite_driver(options));
+  const auto value = [&](std::chrono::milliseconds limit) {
+    return database.with({.max_staleness = 0ms, .timeout = limit})
+        .query("SELECT v FROM t")
+        .one<std::int64_t>();
+  };
+  const auto ignoring_errors = [](auto&& work) {
+    try {
+      work();
+    } catch (const Error&) {
+    }
+  };
+  const auto work = [&] {
+    ignoring_errors([&] { (void)value(1s); });
+    ignoring_errors([&] { database.execute("UPDATE t SET v = v + 1"); });
+    ignoring_errors([&] {
+      Transaction transaction = database.begin();
+      transaction.execute("UPDATE t SET v = v + 1");
+      transaction.commit();
+    });
+    ignoring_errors([&] { (void)value(1s); });
+  };
+  for (std::size_t at = 0;; ++at) {
+    fill(file.path("fresh.db"));
+    const auto replace = [&] {
+      for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(file.path() + suffix);
+      std::filesystem::rename(file.path("fresh.db"), file.path());
+      ignoring_errors([&] { EXPECT_EQ(value(5ms), 1000 * number) << trap.place(); });
+    };
+    const std::size_t steps = trap.run(at, replace, work);
+    for (int i = 0; i < 2; ++i) {
+      ignoring_errors([&] { EXPECT_EQ(value(1s), truth()) << trap.place(); });
+    }
+    for (int tries = 0;; ++tries) {  // one may fail, the next does not
+      try {
+        database.execute("UPDATE t SET v = v + 1");
+        break;
+      } catch (const ConnectionError&) {
+        ASSERT_LT(tries, 1) << trap.place();
+      }
+    }
+    EXPECT_EQ(value(1s), truth()) << trap.place();
+    if (at >= steps) break;
+    std::filesystem::remove(file.path("fresh.db"));
+  }
+}
 
 }  // namespace
 }  // namespace weir::test

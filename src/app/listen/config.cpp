@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "src/app/table.hpp"
 #include "src/sql/duration.hpp"
@@ -31,6 +32,8 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kShown = 80;
 constexpr std::size_t kLongestName = 63;
+// To hide less would garble messages and protect nothing.
+constexpr std::size_t kShortestSecret = 4;
 constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
 /// Where a message points: a file, and lines in it.
@@ -78,7 +81,7 @@ class Reader {
         value = *parsed;
         return;
       }
-      fail_at(key, fmt::format("is \"{}\"; must be {}", shown(given), bound));
+      fail_at(key, fmt::format("is \"{}\"; must be {}", written(key), bound));
     }
     fail_at(key, fmt::format("is {}; must be {}", kind_of(*node), bound));
   }
@@ -103,7 +106,7 @@ class Reader {
     if (found == words.end()) {
       std::vector<std::string> all;
       for (const auto& [word, meaning] : words) all.push_back(fmt::format("\"{}\"", word));
-      fail_at(key, fmt::format("is \"{}\"; must be one of {}", shown(given), fmt::join(all, ", ")));
+      fail_at(key, fmt::format("is \"{}\"; must be one of {}", written(key), fmt::join(all, ", ")));
     }
     value = found->second;
   }
@@ -118,6 +121,11 @@ class Reader {
       values.push_back(string_of(key, element));
       if (values.back().empty()) fail(element.source(), name_of(key) + " has an empty string");
     }
+  }
+
+  /// A string as the file has it, for messages: a variable's value is nobody's business.
+  [[nodiscard]] std::string written(std::string_view key) const {
+    return shown(table_[key].value_or(std::string_view{}));
   }
 
   /// After everything was read. Errors: `kConfig` for the first key that was not asked for.
@@ -174,6 +182,7 @@ class Reader {
                                 name_of(key), shown(variable)));
       }
       out += *value;
+      filled_in_.emplace_back(variable, *value);
       text.remove_prefix(end + 1);
     }
     if (const auto fault = spi::find_text_fault(out)) {
@@ -186,8 +195,16 @@ class Reader {
   [[nodiscard]] std::string name_of(std::string_view key) const {
     return fmt::format("{}.{}", name_, key);
   }
-  [[noreturn]] void fail(const toml::source_region& where, std::string_view what) const {
-    place_.fail(where, what);
+  // What a driver says of an address may repeat a part of it.
+  [[noreturn]] void fail(const toml::source_region& where, std::string message) const {
+    for (const auto& [variable, value] : filled_in_) {
+      if (value.size() < kShortestSecret) continue;
+      const std::string instead = fmt::format("${{{}}}", variable);
+      for (std::size_t at = message.find(value); at != std::string::npos;
+           at = message.find(value, at + instead.size()))
+        message.replace(at, value.size(), instead);
+    }
+    place_.fail(where, message);
   }
   static std::string shown(std::string_view text) { return printable(text.substr(0, kShown)); }
   static std::string kind_of(const toml::node& node) {
@@ -205,6 +222,7 @@ class Reader {
   const toml::table& table_;
   const std::string name_;
   std::vector<std::string> known_;
+  mutable std::vector<std::pair<std::string, std::string>> filled_in_;  // variables and values
 };
 
 DatabaseConfig read_database(Reader& reader) {
@@ -215,9 +233,8 @@ DatabaseConfig read_database(Reader& reader) {
   reader.required_text("name", database.name);
   if (database.name.size() > kLongestName ||
       database.name.find_first_not_of(kNameCharacters) != std::string::npos) {
-    reader.fail_at("name",
-                   fmt::format("is \"{}\"; must be 1 to 63 of a to z, 0 to 9, _ and -",
-                               printable(std::string_view{database.name}.substr(0, kShown))));
+    reader.fail_at("name", fmt::format("is \"{}\"; must be 1 to 63 of a to z, 0 to 9, _ and -",
+                                       reader.written("name")));
   }
   reader.required_text("dsn", database.dsn);
   reader.duration("interval", database.interval, milliseconds{1}, seconds{60});
@@ -270,15 +287,16 @@ HttpConfig read_http(Reader& reader) {
   reader.finish();
   if (address == "off") return {.host = "", .port = 0};
   const std::size_t colon = address.rfind(':');
-  std::string host = address.substr(0, std::min(colon, address.size()));
+  const std::size_t host_end = std::min(colon, address.size());
+  std::string host = address.substr(0, host_end);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const char* begin = address.data() + std::min(colon, address.size() - 1) + 1;
-  const char* end = address.data() + address.size();
+  const char* const begin = address.data() + std::min(host_end + 1, address.size());
+  const char* const end = address.data() + address.size();
   const auto [stopped, fault] = std::from_chars(begin, end, http.port);
   if (colon == std::string::npos || host.empty() || fault != std::errc{} || stopped != end) {
     reader.fail_at("listen",
                    fmt::format("is \"{}\"; must be HOST:PORT, as in \"127.0.0.1:9717\", or \"off\"",
-                               printable(std::string_view{address}.substr(0, kShown))));
+                               reader.written("listen")));
   }
   http.host = std::move(host);
   return http;

@@ -189,6 +189,24 @@ TEST(ListenConfigTest, NoMessageShowsAPassword) {
   }
 }
 
+TEST(ListenConfigTest, NoMessageShowsTheValueOfAVariable) {
+  const auto environment = [](const std::string&) { return std::optional<std::string>{"Sesame1"}; };
+  const std::string variable = "\"${PW}\"\n";
+  for (const std::string& text :
+       {"[[database]]\nname = " + variable, database("track = " + variable),
+        database("interval = " + variable), database("[http]\nlisten = " + variable),
+        database("[log]\nlevel = " + variable), database("[redis]\nurl = \"redis://u:${PW}\"\n"),
+        database("[redis]\nurl = \"redis://u:x@h/${PW}\"\n")}) {
+    EXPECT_THAT(refusal(text, environment), AllOf(HasSubstr("${PW}"), Not(HasSubstr("Sesame1"))));
+  }
+  // Nor the part of it that a message has room for.
+  const auto wordy = [](const std::string&) { return std::optional{std::string(200, 'z')}; };
+  for (const char* const key : {"track", "interval"}) {
+    EXPECT_THAT(refusal(database(key + (" = " + variable)), wordy),
+                AllOf(HasSubstr("${PW}"), Not(HasSubstr("zzz"))));
+  }
+}
+
 TEST(ListenConfigTest, TheOptionsAreTheFilesOnes) {
   const Options options = options_of(
       {.name = "a", .dsn = "host=h", .interval = 5ms, .idle_interval = 7ms, .prune_retention = 3h});

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "drivers/postgres/migrations.hpp"
@@ -28,8 +29,35 @@ enum Column : std::size_t {
   kIncarnation,
   kDdlState,
   kStandby,
-  kVersion
+  kVersion,
+  kCut
 };
+
+/// The first row's snapshot; a standby's do not list what is in progress.
+spi::Snapshot snapshot_of(const Rows& rows) {
+  spi::Snapshot snapshot = spi::Snapshot::parse(rows.text(0, kSnapshot));
+  if (rows.boolean(0, kStandby)) {
+    snapshot.standby = true;
+    snapshot.xmax = snapshot.xmin;
+    snapshot.in_progress.clear();
+  }
+  return snapshot;
+}
+
+/// The snapshot that has seen what `snapshot` has, and every id up to `last`.
+spi::Snapshot seen_up_to(spi::Snapshot snapshot, spi::ChangeId last) {
+  snapshot.xmin = std::max(snapshot.xmin, last + 1);
+  snapshot.xmax = std::max(snapshot.xmax, last + 1);
+  std::erase_if(snapshot.in_progress, [&](spi::ChangeId id) { return id <= last; });
+  return snapshot;
+}
+
+/// Rows of the journal looked at for its history, and told of it.
+constexpr std::size_t kHistoryRows = 250'000;
+constexpr std::size_t kHistoryTold = 100'000;
+const std::string kHistory =
+    "SELECT kind, xid, relation, target, snapshot, pruned, incarnation, ddl_state, standby, "
+    "version, cut FROM weir.history($1, $2, $3)";
 
 int known_version() { return migrations().empty() ? 0 : migrations().back().number; }
 
@@ -74,36 +102,41 @@ spi::Pull ChangeFeed::pull(spi::Deadline deadline) {
 
 spi::Pull ChangeFeed::try_pull(spi::Deadline deadline) {
   if (!connection_) connection_ = Pq::connect(target_, *clock_, deadline);
+  const Place before = last_;
   try {
     return read(deadline);
   } catch (...) {
     connection_.reset();
+    last_ = before;
     throw;
   }
 }
 
 spi::Pull ChangeFeed::read(spi::Deadline deadline) {
-  Rows rows = ask(deadline);
-  if (rows.is_null(0, kIncarnation)) {
-    if (handshake(*connection_, deadline).empty()) {
-      throw Error{ErrorCode::kMigration,
-                  "pull: the standby has no incarnation of its primary: run "
-                  "\"SELECT weir.handshake()\" on the primary"};
+  spi::Pull pull;
+  const bool first = !last_.seen;
+  if (first && wants_history_) pull.history = read_history(deadline);
+  Rows rows = ask_known(deadline);
+  pull.reset = why_reset(rows);
+  if (!pull.reset.empty()) {
+    if (rows.text(0, kDdlState) != last_.ddl_state) {
+      connection_ = Pq::connect(target_, *clock_, deadline);
+      rows = ask_known(deadline);
     }
-    rows = ask(deadline);
+    pull.history.reset();
+    if (wants_history_) {
+      pull.history = read_history(deadline);
+      rows = ask_known(deadline);
+      if (pull.history && !why_reset(rows).empty()) pull.history.reset();
+    }
+    if (first) pull.reset.clear();  // nothing was told yet
   }
 
-  spi::Pull pull;
   pull.incarnation = rows.string(0, kIncarnation);
-  pull.snapshot = spi::Snapshot::parse(rows.text(0, kSnapshot));
-  if (rows.boolean(0, kStandby)) {
-    pull.snapshot.standby = true;
-    pull.snapshot.xmax = pull.snapshot.xmin;
-    pull.snapshot.in_progress.clear();
-  }
-  pull.reset = why_reset(rows);
+  pull.epoch = rows.string(0, kDdlState);
+  pull.snapshot = snapshot_of(rows);
   std::set<Told> told;
-  if (pull.reset.empty()) {
+  if (pull.reset.empty() || pull.history) {
     pull.changes.reserve(rows.size() - 1);
     for (std::size_t row = 1; row < rows.size(); ++row) {
       spi::Change change = to_change(rows, row);
@@ -114,18 +147,65 @@ spi::Pull ChangeFeed::read(spi::Deadline deadline) {
     }
   }
 
-  seen_ = pull.snapshot;
-  incarnation_ = pull.incarnation;
-  ddl_state_ = rows.string(0, kDdlState);
+  remember(rows);
   told_ = std::move(told);
   return pull;
 }
 
+void ChangeFeed::remember(const Rows& rows) {
+  last_.seen = snapshot_of(rows);
+  last_.incarnation = rows.string(0, kIncarnation);
+  last_.ddl_state = rows.string(0, kDdlState);
+}
+
+Rows ChangeFeed::ask_known(spi::Deadline deadline) {
+  Rows rows = ask(deadline);
+  if (!rows.is_null(0, kIncarnation)) return rows;
+  if (handshake(*connection_, deadline).empty()) {
+    throw Error{ErrorCode::kMigration,
+                "pull: the standby has no incarnation of its primary: run "
+                "\"SELECT weir.handshake()\" on the primary"};
+  }
+  return ask(deadline);
+}
+
+std::optional<spi::History> ChangeFeed::read_history(spi::Deadline deadline) {
+  PqParams params;
+  params.add_text(fmt::to_string(kHistoryRows));
+  params.add_text(fmt::to_string(spi::History::kNewest));
+  params.add_text(fmt::to_string(kHistoryTold + 1));
+  Rows rows;
+  try {
+    const spi::Deadline half{clock_->now() + deadline.left(*clock_) / 2};
+    rows = connection_->query(kHistory, params, half, "history");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kTimeout) explain_missing(error, deadline);
+    connection_ = Pq::connect(target_, *clock_, deadline);
+    return std::nullopt;
+  }
+  // Without an incarnation the journal is about to be started afresh.
+  if (rows.empty() || rows.is_null(0, kSnapshot) || rows.is_null(0, kIncarnation))
+    return std::nullopt;
+  spi::History history;
+  history.complete_from = spi::Snapshot::parse(rows.text(0, kPruned));
+  if (!rows.is_null(0, kCut))
+    history.complete_from =
+        seen_up_to(std::move(history.complete_from), rows.unsigned_integer(0, kCut));
+  history.changes.reserve(rows.size() - 1);
+  for (std::size_t row = 1; row < rows.size(); ++row)
+    history.changes.push_back(to_change(rows, row));
+  if (history.changes.size() > kHistoryTold) {
+    history.complete_from = seen_up_to(std::move(history.complete_from), history.changes.back().id);
+  }
+  remember(rows);
+  return history;
+}
+
 Rows ChangeFeed::ask(spi::Deadline deadline) {
   PqParams params;
-  if (seen_) {
-    params.add_text(fmt::to_string(seen_->xmax));
-    params.add_text(fmt::format("{{{}}}", fmt::join(seen_->in_progress, ",")));
+  if (last_.seen) {
+    params.add_text(fmt::to_string(last_.seen->xmax));
+    params.add_text(fmt::format("{{{}}}", fmt::join(last_.seen->in_progress, ",")));
   } else {
     params.add_null();
     params.add_null();
@@ -173,12 +253,12 @@ void ChangeFeed::explain_missing(const Error& error, spi::Deadline deadline) {
 }
 
 std::string ChangeFeed::why_reset(const Rows& rows) const {
-  if (!seen_) return {};
-  if (rows.text(0, kIncarnation) != incarnation_) return "the server's incarnation changed";
-  if (!seen_->covers(spi::Snapshot::parse(rows.text(0, kPruned)))) {
+  if (!last_.seen) return {};
+  if (rows.text(0, kIncarnation) != last_.incarnation) return "the server's incarnation changed";
+  if (!last_.seen->covers(spi::Snapshot::parse(rows.text(0, kPruned)))) {
     return "journal rows not yet read were pruned";
   }
-  if (rows.text(0, kDdlState) != ddl_state_)
+  if (rows.text(0, kDdlState) != last_.ddl_state)
     return "the catalog or the settings changed without a journal row";
   if (rows.size() - 1 > kMaxChanges) {
     return fmt::format("more than {} changes since the last pull", kMaxChanges);

@@ -22,12 +22,17 @@ namespace weir::postgres {
 /// (no row missed, none twice). On a standby, whose snapshots do not list what is in progress, they
 /// are those from `xmin` on, and the feed leaves out what it has told already.
 /// A pull whose deadline passes closes the connection: it may be half open.
+/// History is one statement before the first pull, which goes on from its snapshot; it may take
+/// half of the time there is, and when it takes longer there is none. When `ddl_state` changed, the
+/// pull is asked for again on a fresh connection, where the time at which the settings were loaded
+/// is the server's and not the session's: so it is equal in all processes, and can be the epoch.
 /// Thread safety: one pull at a time.
 class ChangeFeed final : public spi::ChangeFeed {
  public:
   /// Lifetime: the clock outlives it.
   ChangeFeed(Target target, const Clock& clock);
 
+  void want_history() override { wants_history_ = true; }
   [[nodiscard]] spi::Pull pull(spi::Deadline deadline) override;
 
  private:
@@ -35,16 +40,25 @@ class ChangeFeed final : public spi::ChangeFeed {
 
   [[nodiscard]] spi::Pull try_pull(spi::Deadline deadline);
   [[nodiscard]] spi::Pull read(spi::Deadline deadline);
+  /// The rows of a pull, with an incarnation.
+  [[nodiscard]] Rows ask_known(spi::Deadline deadline);
   [[nodiscard]] Rows ask(spi::Deadline deadline);
+  /// What the journal retains; `last_` becomes its place. Empty when it took too long.
+  [[nodiscard]] std::optional<spi::History> read_history(spi::Deadline deadline);
+  void remember(const Rows& rows);
   [[noreturn]] void explain_missing(const Error& error, spi::Deadline deadline);
   [[nodiscard]] std::string why_reset(const Rows& rows) const;
 
   Target target_;
   const Clock* clock_;
+  bool wants_history_{false};
   std::optional<Pq> connection_;
-  std::optional<spi::Snapshot> seen_;  // of the last pull that returned
-  std::string incarnation_;
-  std::string ddl_state_;
+  struct Place {
+    std::optional<spi::Snapshot> seen{};
+    std::string incarnation{};
+    std::string ddl_state{};
+  };
+  Place last_;           // of the last pull that returned, or the history of the one under way
   std::set<Told> told_;  // standby: delivered rows not below seen_->xmin
 };
 

@@ -40,9 +40,11 @@ const char* invalidate_sql(spi::InvalidationKind kind) {
     case spi::InvalidationKind::kTag:
       return "SELECT weir.invalidate_tag($1::text)";
     case spi::InvalidationKind::kTagPattern:
+      return "SELECT weir.invalidate_tags_matching($1::text)";
+    case spi::InvalidationKind::kEverything:
       break;
   }
-  return "SELECT weir.invalidate_tags_matching($1::text)";
+  return "SELECT weir.invalidate_everything()";
 }
 
 }  // namespace
@@ -110,7 +112,9 @@ void Connection::invalidate(spi::InvalidationKind kind, std::string_view target,
                             spi::Deadline deadline) {
   spi::require_clean_text(target, "invalidation target");
   try {
-    pq_.query(invalidate_sql(kind), PqParams{target}, deadline, "invalidate");
+    pq_.query(invalidate_sql(kind),
+              kind == spi::InvalidationKind::kEverything ? PqParams{} : PqParams{target}, deadline,
+              "invalidate");
   } catch (const Error& error) {
     // No schema, or no such function in it; a table that does not exist is the caller's.
     if (error.sqlstate() != "3F000" && error.sqlstate() != "42883") throw;

@@ -26,6 +26,7 @@ class Driver final : public spi::Driver {
     return std::numeric_limits<std::size_t>::max();  // the server's own limit is its to tell
   }
   [[nodiscard]] bool separate_writer() const noexcept override { return false; }
+  [[nodiscard]] bool shares_change_ids() const noexcept override { return true; }
   [[nodiscard]] spi::Scan scan(std::string_view sql) const override;
   [[nodiscard]] std::unique_ptr<spi::Connection> connect(spi::Access access,
                                                          spi::Deadline deadline) override;

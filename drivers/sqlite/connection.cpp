@@ -572,6 +572,10 @@ void SqliteConnection::invalidate(spi::InvalidationKind kind, std::string_view t
 // learns of it.
 spi::ChangeKind SqliteConnection::leave_journal_row(spi::InvalidationKind kind,
                                                     std::string_view target) {
+  if (kind == spi::InvalidationKind::kEverything) {
+    throw_plain(ErrorCode::kUsage,
+                "leave an invalidation of everything: every process judges its own entries");
+  }
   std::string name{target};
   auto change = spi::ChangeKind::kRelation;
   std::string_view word = "table";

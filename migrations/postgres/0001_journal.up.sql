@@ -392,6 +392,29 @@ BEGIN
 END
 $$;
 
+-- What the journal retains, for a process that starts and judges what others read before: first a row as `weir.pull`
+-- has it, then of every relation and tag its `keep` newest rows, of every pattern all. Only the newest `newest` rows
+-- of the journal are looked at, and at most `max_rows` told, newest first; `cut` is then an id up to which rows are
+-- missing. A statement of its own before the first pull, which goes on from its snapshot.
+CREATE FUNCTION weir.history(newest integer, keep integer, max_rows integer)
+RETURNS TABLE (kind "char", xid xid8, relation oid, target text, snapshot pg_snapshot, pruned pg_snapshot,
+               incarnation text, ddl_state text, standby boolean, version integer, cut xid8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+  SELECT pg_current_snapshot(), m.pruned, weir.current_incarnation(), weir.ddl_state(), pg_is_in_recovery(), m.version
+    INTO snapshot, pruned, incarnation, ddl_state, standby, version FROM weir.meta m;
+  SELECT j.xid INTO cut FROM weir.journal j ORDER BY j.xid DESC OFFSET newest LIMIT 1;
+  RETURN NEXT;
+  RETURN QUERY
+    SELECT r.kind, r.xid, r.relation, r.target, NULL::pg_snapshot, NULL::pg_snapshot, NULL::text, NULL::text,
+           NULL::boolean, NULL::integer, NULL::xid8
+    FROM (SELECT j.*, row_number() OVER (PARTITION BY j.kind, j.relation, j.target ORDER BY j.xid DESC) AS place
+          FROM (SELECT * FROM weir.journal n ORDER BY n.xid DESC LIMIT newest) j) r
+    WHERE r.place <= keep OR r.kind = 'p'
+    ORDER BY r.xid DESC LIMIT max_rows;
+END
+$$;
+
 -- Invalidation by hand: a journal row like any change, so it reaches every process with the calling transaction.
 CREATE FUNCTION weir.invalidate_table(relation regclass) RETURNS void
 LANGUAGE sql SECURITY DEFINER STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -419,6 +442,12 @@ BEGIN
   END IF;
   INSERT INTO weir.journal (kind, target) VALUES ('p', pattern) ON CONFLICT DO NOTHING;
 END
+$$;
+
+-- Voids whatever any process has cached.
+CREATE FUNCTION weir.invalidate_everything() RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO weir.journal (kind) VALUES ('a') ON CONFLICT DO NOTHING
 $$;
 
 -- Deletes rows that were already visible one `retention` ago, in a snapshot this function itself took then, and records

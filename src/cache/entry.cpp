@@ -22,7 +22,8 @@ std::size_t heap_of(const std::string& text) noexcept {
 std::size_t share_of(const LabelRef& label) noexcept {
   if (label == nullptr) return 0;
   constexpr std::size_t kControlBlock = 16;
-  std::size_t whole = allocated_size(sizeof(Label) + kControlBlock) + heap_of(label->incarnation);
+  std::size_t whole = allocated_size(sizeof(Label) + kControlBlock) + heap_of(label->incarnation) +
+                      heap_of(label->epoch);
   const std::size_t in_progress = label->snapshot.in_progress.capacity() * sizeof(spi::ChangeId);
   if (in_progress > 0) whole += allocated_size(in_progress);
   const long holders = label.use_count() - 1;  // without the draft's own

@@ -36,7 +36,8 @@ bool Cell::seen_by_slowly(const spi::Snapshot& snapshot) const noexcept {
   return forgotten_.load(std::memory_order_acquire) < snapshot.xmin;
 }
 
-CellTable::CellTable() : tags_(kTagStripes) {}
+CellTable::CellTable(Coverage coverage, std::size_t most_made)
+    : coverage_{coverage}, most_made_{most_made}, tags_(kTagStripes) {}
 
 const Cell* CellTable::tag(std::string_view tag) const noexcept {
   return &tags_[hash64(tag) % kTagStripes];
@@ -49,16 +50,25 @@ const Cell* CellTable::relation(std::string_view id) {
   return it->second;
 }
 
-void CellTable::mark(const spi::Change& change) {
+const Cell* CellTable::relation_if_room(std::string_view id) {
+  const MutexLock lock{mutex_};
+  if (const auto known = by_id_.find(std::string{id}); known != by_id_.end()) return known->second;
+  if (relations_.size() >= most_made_) return nullptr;
+  return by_id_.emplace(id, &relations_.emplace_back()).first->second;
+}
+
+bool CellTable::mark(const spi::Change& change) {
   switch (change.kind) {
     case spi::ChangeKind::kEverything:
       everything_.mark(change.id);
       break;
     case spi::ChangeKind::kRelation:
-      // Without a cell nobody depends on it yet, and whoever will takes its label after this change
-      // was seen.
-      if (const auto it = by_id_.find(change.target); it != by_id_.end())
+      if (const auto it = by_id_.find(change.target); it != by_id_.end()) {
         it->second->mark(change.id);
+      } else if (coverage_ == Coverage::kChanged) {
+        if (relations_.size() >= most_made_) return false;
+        by_id_.emplace(change.target, &relations_.emplace_back()).first->second->mark(change.id);
+      }  // else nobody depends on it yet, and whoever will takes its label after this was seen
       break;
     case spi::ChangeKind::kTag:
       tags_[hash64(change.target) % kTagStripes].mark(change.id);
@@ -67,6 +77,7 @@ void CellTable::mark(const spi::Change& change) {
       mark_pattern(change);
       break;
   }
+  return true;
 }
 
 void CellTable::mark_pattern(const spi::Change& change) {

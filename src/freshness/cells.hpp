@@ -40,6 +40,7 @@ class Cell {
   [[nodiscard]] bool seen_by_slowly(const spi::Snapshot& snapshot) const noexcept;
 
   static constexpr std::size_t kRecent = 4;
+  static_assert(kRecent < spi::History::kNewest);  // one more makes forgotten_ exact
   // Written in this order: forgotten_, recent_, newest_ (each release). Readers go the other way
   // round (acquire), so that whoever sees an id overwritten sees it covered by forgotten_.
   std::atomic<spi::ChangeId> newest_{0};
@@ -47,34 +48,48 @@ class Cell {
   std::atomic<spi::ChangeId> forgotten_{0};
 };
 
+/// Which relations get a cell.
+enum class Coverage : std::uint8_t {
+  kAsked,    ///< Those that were asked for: entries read by this process need no more.
+  kChanged,  ///< And those that any change names: entries that others read depend on them.
+};
+
 /// The cells of one database in one process.
 ///
-/// Relations get a cell each, when first asked for; tags share a fixed number of cells (a collision
-/// costs a miss, never a stale hit); "everything" has one that every entry depends on. Patterns
-/// over tags are kept as a short list, because a pattern cannot be turned into cells. Invariant: a
-/// cell asked for before a label is taken misses no change the label has not seen. `apply` and the
-/// publication of its label happen under one lock with `relation`, which is what makes that so.
-/// Lifetime: cells live as long as the table and never move.
-/// Thread safety: shared object safe.
+/// Relations get a cell each, when first asked for, or when they first change (`Coverage`); tags
+/// share a fixed number of cells (a collision costs a miss, never a stale hit); "everything" has
+/// one that every entry depends on. Patterns over tags are kept as a short list, because a pattern
+/// cannot be turned into cells. Invariant: a cell asked for before a label is taken misses no
+/// change the label has not seen. `apply` and the publication of its label happen under one lock
+/// with `relation`, which is what makes that so. Lifetime: cells live as long as the table and
+/// never move. Thread safety: shared object safe.
 class CellTable {
  public:
   static constexpr std::size_t kTagStripes = 4096;
   static constexpr std::size_t kPatterns = 64;
+  /// Beyond this many relations, changes make no cells.
+  static constexpr std::size_t kMostMade = 100'000;
 
-  CellTable();
+  explicit CellTable(Coverage coverage = Coverage::kAsked, std::size_t most_made = kMostMade);
 
   [[nodiscard]] const Cell* everything() const noexcept { return &everything_; }
   [[nodiscard]] const Cell* tag(std::string_view tag) const noexcept;
   /// The relation's cell, made if need be.
   [[nodiscard]] const Cell* relation(std::string_view id) WEIR_EXCLUDES(mutex_);
 
-  /// Marks the changes, then calls `publish` under the same lock. `publish` must not come back
-  /// here.
+  /// As `relation`, but null when there is none and no room for what somebody outside names.
+  [[nodiscard]] const Cell* relation_if_room(std::string_view id) WEIR_EXCLUDES(mutex_);
+
+  /// Marks the changes, those of the past too, then calls `publish(complete)` under the same lock:
+  /// whether every one of them is in a cell. `publish` must not come back here.
   template <typename F>
-  void apply(std::span<const spi::Change> changes, F&& publish) WEIR_EXCLUDES(mutex_) {
+  void apply(std::span<const spi::Change> changes, std::span<const spi::Change> past, F&& publish)
+      WEIR_EXCLUDES(mutex_) {
     const MutexLock lock{mutex_};
-    for (const spi::Change& change : changes) mark(change);
-    publish();
+    bool complete = true;
+    for (const spi::Change& change : past) complete = mark(change) && complete;
+    for (const spi::Change& change : changes) complete = mark(change) && complete;
+    publish(complete);
   }
 
   /// Whether the snapshot saw every pattern invalidation that matches one of the tags.
@@ -90,9 +105,12 @@ class CellTable {
     spi::ChangeId id{};
     std::string glob{};
   };
-  void mark(const spi::Change& change) WEIR_REQUIRES(mutex_);
+  /// Returns false if it is in no cell although some entry of another process may depend on it.
+  bool mark(const spi::Change& change) WEIR_REQUIRES(mutex_);
   void mark_pattern(const spi::Change& change) WEIR_REQUIRES(mutex_);
 
+  const Coverage coverage_;
+  const std::size_t most_made_;
   Cell everything_;
   std::vector<Cell> tags_;
   std::atomic<spi::ChangeId> newest_pattern_{

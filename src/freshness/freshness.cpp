@@ -29,6 +29,13 @@ Verdict Freshness::judge(const Label& label, const Dependencies& dependencies) c
   return Verdict::kFresh;
 }
 
+LabelRef Freshness::adopt(const Label& newest, const spi::Snapshot& snapshot) const {
+  if (newest.floor == nullptr || !snapshot.covers(*newest.floor)) return nullptr;
+  auto label = std::make_shared<Label>(newest);
+  label->snapshot = snapshot;
+  return label;
+}
+
 bool Freshness::voids_catalog(const spi::Pull& pull) const {
   const LabelRef before = label();
   return !pull.reset.empty() || (before && before->incarnation != pull.incarnation) ||
@@ -48,7 +55,12 @@ Freshness::Applied Freshness::apply(const spi::Pull& pull, std::uint64_t number,
     applied.reset = "the database server is another incarnation than before";
   }
   applied.everything = voids_catalog(pull);
-  cells_.apply(pull.changes, [&] {
+  applied.epoch = before && before->incarnation == pull.incarnation && before->epoch != pull.epoch;
+  const bool anew = applied.first || !applied.reset.empty();
+  const spi::History* const history = pull.history ? &*pull.history : nullptr;
+  std::span<const spi::Change> past;
+  if (history != nullptr) past = history->changes;
+  cells_.apply(pull.changes, past, [&](bool complete) {
     const MutexLock lock{mutex_};
     // The new generation is seen before the label that belongs to it: an old entry judged in
     // between is void.
@@ -56,6 +68,14 @@ Freshness::Applied Freshness::apply(const spi::Pull& pull, std::uint64_t number,
     auto next = std::make_shared<Label>();
     next->snapshot = pull.snapshot;
     next->incarnation = pull.incarnation;
+    next->epoch = pull.epoch;
+    if (!complete || (anew && history == nullptr)) {
+      next->floor = std::make_shared<const spi::Snapshot>(pull.snapshot);
+    } else if (anew) {
+      next->floor = std::make_shared<const spi::Snapshot>(history->complete_from);
+    } else {
+      next->floor = label_->floor;
+    }
     next->generation = generation();
     next->pull = number;
     next->started = started;

@@ -36,11 +36,14 @@ enum class Verdict : std::uint8_t {
 /// marked.
 /// - Ids are compared only within one generation. Another incarnation, a reset and `void_all` start
 /// a new one.
+/// - What a snapshot that covers a label's floor did not see, and the label's pull did, is in its
+/// cell, if the cells cover whatever changed. Snapshots of other processes are judged by it.
 /// - `pulled()` is written after the label, so whoever sees a pull sees its marks.
 /// Thread safety: shared object safe. `judge` and `pulled` take no lock, but for tagged entries
 /// after a pattern.
 class Freshness {
  public:
+  explicit Freshness(Coverage coverage = Coverage::kAsked) : cells_{coverage} {}
   /// Which pulls have completed.
   struct Pulled {
     std::uint64_t number{0};  ///< Of the newest completed pull; 0: none.
@@ -57,6 +60,10 @@ class Freshness {
   [[nodiscard]] Pulled pulled() const noexcept;
 
   [[nodiscard]] Verdict judge(const Label& label, const Dependencies& dependencies) const;
+  /// The label under which what another process read at `snapshot`, under the newest label's
+  /// incarnation and epoch, can be judged here: to ask for after its cells were. Null when it is
+  /// too old to be judged.
+  [[nodiscard]] LabelRef adopt(const Label& newest, const spi::Snapshot& snapshot) const;
   /// As `judge`, for what depends only on "everything": an analysis.
   [[nodiscard]] Verdict judge_analysis(const Label& label) const { return judge(label, {}); }
 
@@ -67,6 +74,7 @@ class Freshness {
   struct Applied {
     bool first{false};       ///< The first pull of this process.
     bool everything{false};  ///< DDL or a reset: analyses and catalogs are void.
+    bool epoch{false};       ///< Within one incarnation, the epoch is another.
     std::string reset{};     ///< Not empty: a new generation began, and why.
   };
   /// Takes in a pull numbered `number` and sent at `started`. REQUIRES: numbers ascend, one call at

@@ -13,7 +13,11 @@ namespace weir::detail {
 /// by every entry read under it.
 struct Label {
   spi::Snapshot snapshot{};
-  std::string incarnation{};    ///< Of the server whose ids the snapshot speaks of.
+  std::string incarnation{};  ///< Of the server whose ids the snapshot speaks of.
+  std::string epoch{};        ///< See `spi::Pull::epoch`.
+  /// Every change it did not see, and the label's pull did, is in its cell. What others read at a
+  /// snapshot that does not cover it cannot be judged here. Null: nothing of others can.
+  std::shared_ptr<const spi::Snapshot> floor{};
   std::uint64_t generation{0};  ///< Entries of an older generation than `Freshness`' are void.
   std::uint64_t pull{0};        ///< Number of the pull that took it.
   TimePoint started{};          ///< Before that pull was sent.

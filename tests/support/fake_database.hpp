@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -105,12 +106,15 @@ class FakeDatabase {
   bool separate_writer{false};
   bool with_listener{false};
   bool standby{false};
+  bool shares_change_ids{true};
   std::string environment{"fake"};
   std::set<std::string> untracked{};
   /// Analyses of normalized texts other than what the verb means.
   std::map<std::string, spi::Analysis> analyses{};
   /// What `session_doubt` answers.
   std::string doubt{};
+  /// Called whenever a statement runs, to let time pass.
+  std::function<void()> while_running{};
 
   // --- The script
   // --------------------------------------------------------------------------------------------
@@ -178,11 +182,25 @@ class FakeDatabase {
     lose_connections();
     const detail::MutexLock lock{mutex_};
     incarnation_ += "'";
+    journal_.clear();
+    pruned_ = locked_snapshot();
   }
   /// The next pull cannot judge what was read before.
   void lose_journal(std::string why) {
     const detail::MutexLock lock{mutex_};
     reset_ = std::move(why);
+  }
+
+  /// The journal forgets what `seen` saw.
+  void prune(const spi::Snapshot& seen) {
+    const detail::MutexLock lock{mutex_};
+    std::erase_if(journal_, [&](const spi::Change& change) { return seen.sees(change.id); });
+    pruned_ = seen;
+  }
+  /// Something no journal row tells of changed.
+  void change_epoch(std::string epoch) {
+    const detail::MutexLock lock{mutex_};
+    epoch_text_ = std::move(epoch);
   }
 
   // --- What the fakes of the SPI use
@@ -224,13 +242,18 @@ class FakeDatabase {
     return incarnation_;
   }
   [[nodiscard]] std::size_t epoch() const { return epoch_.load(); }
-  [[nodiscard]] spi::Pull pull(const std::optional<spi::Pull>& previous) {
+  [[nodiscard]] spi::Pull pull(const std::optional<spi::Pull>& previous, bool wants_history) {
     const detail::MutexLock lock{mutex_};
-    spi::Pull pull{
-        .snapshot = locked_snapshot(), .incarnation = incarnation_, .changes = {}, .reset = {}};
+    spi::Pull pull;
+    pull.snapshot = locked_snapshot();
+    pull.incarnation = incarnation_;
+    pull.epoch = epoch_text_;
     pull.reset = std::exchange(reset_, {});
+    if (previous && previous->incarnation != incarnation_) pull.reset = "the incarnation changed";
+    if (previous && previous->epoch != epoch_text_) pull.reset = "the epoch changed";
+    if (wants_history && (!previous || !pull.reset.empty()))
+      pull.history = spi::History{pruned_, journal_};
     if (!previous) return pull;
-    if (previous->incarnation != incarnation_) pull.reset = "the incarnation changed";
     for (const spi::Change& change : journal_) {
       if (!previous->snapshot.sees(change.id)) pull.changes.push_back(change);
     }
@@ -275,6 +298,8 @@ class FakeDatabase {
   spi::ChangeId next_id_ WEIR_GUARDED_BY(mutex_){100};
   std::string incarnation_ WEIR_GUARDED_BY(mutex_){"fake-1"};
   std::string reset_ WEIR_GUARDED_BY(mutex_);
+  std::string epoch_text_ WEIR_GUARDED_BY(mutex_){"epoch-1"};
+  spi::Snapshot pruned_ WEIR_GUARDED_BY(mutex_){};
 };
 
 }  // namespace weir::test

@@ -92,6 +92,7 @@ class FakeConnection final : public spi::Connection {
   [[nodiscard]] spi::RunOutcome run(const spi::RunRequest& request) override {
     enter(FakeCall::kRun, request.deadline);
     spi::RunOutcome outcome = execute(bound_words(request));
+    if (database_->while_running) database_->while_running();
     leave(FakeCall::kRun, request.deadline);
     return outcome;
   }
@@ -146,9 +147,10 @@ class FakeConnection final : public spi::Connection {
                   spi::Deadline deadline) override {
     enter(FakeCall::kInvalidate, deadline);
     const spi::ChangeKind change =
-        kind == spi::InvalidationKind::kTable ? spi::ChangeKind::kRelation
-        : kind == spi::InvalidationKind::kTag ? spi::ChangeKind::kTag
-                                              : spi::ChangeKind::kTagPattern;
+        kind == spi::InvalidationKind::kTable        ? spi::ChangeKind::kRelation
+        : kind == spi::InvalidationKind::kTag        ? spi::ChangeKind::kTag
+        : kind == spi::InvalidationKind::kTagPattern ? spi::ChangeKind::kTagPattern
+                                                     : spi::ChangeKind::kEverything;
     changes_.push_back({0, change, std::string{target}});
     written();
   }
@@ -306,11 +308,12 @@ class FakeFeed final : public spi::ChangeFeed {
  public:
   FakeFeed(std::shared_ptr<FakeDatabase> database, const Clock& clock)
       : database_{std::move(database)}, clock_{clock} {}
+  void want_history() override { wants_history_ = true; }
   [[nodiscard]] spi::Pull pull(spi::Deadline deadline) override {
     database_->count(FakeCall::kPull);
     stop_at_gate(Hold::kBefore, deadline);
     if (const auto error = database_->take_failure(FakeCall::kPull)) throw Error{*error};
-    spi::Pull pull = database_->pull(previous_);
+    spi::Pull pull = database_->pull(previous_, wants_history_);
     stop_at_gate(Hold::kAfter, deadline);
     previous_ = pull;
     return pull;
@@ -324,6 +327,7 @@ class FakeFeed final : public spi::ChangeFeed {
   }
   const std::shared_ptr<FakeDatabase> database_;
   const Clock& clock_;
+  bool wants_history_{false};
   std::optional<spi::Pull> previous_;
 };
 
@@ -354,6 +358,9 @@ class FakeDriver final : public spi::Driver {
   [[nodiscard]] std::string_view display_name() const noexcept override { return "fake:memory"; }
   [[nodiscard]] std::size_t max_connections(spi::Access access) const noexcept override {
     return access == spi::Access::kRead ? database_->max_readers : database_->max_writers;
+  }
+  [[nodiscard]] bool shares_change_ids() const noexcept override {
+    return database_->shares_change_ids;
   }
   [[nodiscard]] bool separate_writer() const noexcept override {
     return database_->separate_writer;

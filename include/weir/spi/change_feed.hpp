@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,17 @@ struct Change {
   std::string target{};
 };
 
+/// What the journal still tells of the time before a process's first pull: enough to judge entries
+/// that other processes read back then.
+struct History {
+  /// Of a thing that changed more often, the newest this many changes suffice; of a pattern, all.
+  static constexpr std::size_t kNewest = 5;
+
+  /// Every change that this snapshot did not see, and the pull's did, is among `changes`.
+  Snapshot complete_from{};
+  std::vector<Change> changes{};  ///< Order means nothing.
+};
+
 /// What one pull learned.
 struct Pull {
   Snapshot snapshot{};  ///< Taken by the pull: later reads on the same database see at least this.
@@ -35,6 +47,11 @@ struct Pull {
       changes;  ///< Every change not seen by the previous pull's snapshot; order means nothing.
   /// Not empty: nothing read before this pull can be judged any more, and this is why.
   std::string reset{};
+  /// What the catalog and the settings are as far as no journal row tells of it: equal in all
+  /// processes that pull now. It may become again what it once was. Empty where nobody compares it.
+  std::string epoch{};
+  /// Comes with a first pull and with one that resets, if asked for and to be had.
+  std::optional<History> history{};
 };
 
 /// The journal of one database as one process reads it.
@@ -47,10 +64,12 @@ class ChangeFeed {
   ChangeFeed& operator=(const ChangeFeed&) = delete;
   virtual ~ChangeFeed() = default;
 
+  /// Has first pulls, and those that reset, bring what the journal retains. Called before any pull.
+  virtual void want_history() {}
   /// Learns what changed since the last pull that returned. The first one returns just the
-  /// snapshot. Errors: `Error`; then nothing was learned and the next call starts from the same
-  /// place, reconnecting if need be. `kMigration` when the journal is missing, older or newer than
-  /// this library.
+  /// snapshot, and the history if that is wanted. Errors: `Error`; then nothing was learned and the
+  /// next call starts from the same place, reconnecting if need be. `kMigration` when the journal
+  /// is missing, older or newer than this library.
   [[nodiscard]] virtual Pull pull(Deadline deadline) = 0;
 };
 

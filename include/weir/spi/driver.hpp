@@ -54,7 +54,12 @@ enum class TransactionAccess : std::uint8_t { kReadWrite, kReadOnly };
 enum class TransactionState : std::uint8_t { kIdle, kActive, kFailed, kLost };
 
 /// What an application may invalidate by hand.
-enum class InvalidationKind : std::uint8_t { kTable, kTag, kTagPattern };
+enum class InvalidationKind : std::uint8_t {
+  kTable,
+  kTag,
+  kTagPattern,
+  kEverything,  ///< The target is empty. Where change ids are shared between processes.
+};
 
 /// One connection. Every call returns by its deadline; an overrun makes the connection unusable.
 ///
@@ -134,6 +139,8 @@ class Driver {
   /// Connections opened for reading cannot write: writers are pooled apart. When false, connections
   /// are opened with `Access::kWrite` and serve both.
   [[nodiscard]] virtual bool separate_writer() const noexcept = 0;
+  /// A change's id means the same in every process, so that one can judge what another one read.
+  [[nodiscard]] virtual bool shares_change_ids() const noexcept { return false; }
   [[nodiscard]] virtual Scan scan(std::string_view sql) const = 0;
   /// Errors: `ConnectionError`, `kTimeout`, `kConfig`.
   [[nodiscard]] virtual std::unique_ptr<Connection> connect(Access access, Deadline deadline) = 0;

@@ -367,5 +367,134 @@ TEST_F(FeedTest, EveryCommittedChangeIsToldExactlyOnceUnderConcurrentWriters) {
   }
 }
 
+// --- History
+// ----------------------------------------------------------------------------------------------
+
+class HistoryFeedTest : public FeedTest {
+ protected:
+  void SetUp() override {
+    FeedTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    feed_->want_history();
+  }
+  /// The relations of a history, one name for each change.
+  std::multiset<std::string> relations(const spi::History& history) {
+    std::multiset<std::string> names;
+    for (const spi::Change& change : history.changes) {
+      if (change.kind == spi::ChangeKind::kRelation)
+        names.insert(value("SELECT " + change.target + "::regclass"));
+    }
+    return names;
+  }
+};
+
+TEST_F(HistoryFeedTest, TheFirstPullBringsWhatTheJournalRetains) {
+  const spi::Snapshot before = pull().snapshot;
+  new_feed(dsn());
+  feed_->want_history();
+  run("INSERT INTO t VALUES (1); SELECT weir.invalidate_tag('x'); "
+      "SELECT weir.invalidate_tags_matching('y*')");
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  EXPECT_TRUE(before.covers(first.history->complete_from));
+  EXPECT_EQ(relations(*first.history), std::multiset<std::string>{"t"});
+  std::multiset<std::string> targets;
+  for (const spi::Change& change : first.history->changes) {
+    if (!before.sees(change.id)) targets.insert(change.target);
+    EXPECT_TRUE(first.snapshot.sees(change.id));
+  }
+  EXPECT_EQ(targets, (std::multiset<std::string>{value("SELECT 't'::regclass::oid"), "x", "y*"}));
+  EXPECT_THAT(first.changes, IsEmpty());
+  run("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(changes(), Names{"t"}) << "and it goes on from there";
+}
+
+TEST_F(HistoryFeedTest, OfOneRelationItTellsTheNewestFewChanges) {
+  for (int i = 0; i < 20; ++i) run("INSERT INTO t VALUES (1)");
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  EXPECT_EQ(relations(*first.history).count("t"), spi::History::kNewest);
+  const std::uint64_t newest = std::stoull(value("SELECT max(xid) FROM weir.journal"));
+  EXPECT_TRUE(std::any_of(first.history->changes.begin(), first.history->changes.end(),
+                          [&](const spi::Change& change) { return change.id == newest; }));
+}
+
+TEST_F(HistoryFeedTest, AChangeUncommittedAtTheFirstPullComesWithALaterOne) {
+  Pq other = connect(dsn());
+  other.exec("BEGIN; INSERT INTO t VALUES (1)", in(5s));
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  EXPECT_EQ(relations(*first.history).count("t"), 0U);
+  other.exec("COMMIT", in(5s));
+  EXPECT_EQ(changes(), Names{"t"});
+}
+
+TEST_F(HistoryFeedTest, AfterPruningItReachesBackToWhatWasPruned) {
+  run("INSERT INTO t VALUES (1)");
+  const spi::Snapshot before = pull().snapshot;
+  run("INSERT INTO t VALUES (2)");
+  prune_now();
+  new_feed(dsn());
+  feed_->want_history();
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  EXPECT_FALSE(before.covers(first.history->complete_from));
+  EXPECT_TRUE(first.snapshot.covers(first.history->complete_from));
+}
+
+TEST_F(HistoryFeedTest, AResetBringsItAgain) {
+  (void)pull();
+  run("INSERT INTO t VALUES (1)");
+  prune_now();
+  run("INSERT INTO t VALUES (2)");
+  const spi::Pull reset = pull();
+  EXPECT_THAT(reset.reset, HasSubstr("pruned"));
+  ASSERT_TRUE(reset.history);
+  EXPECT_EQ(relations(*reset.history), std::multiset<std::string>{"t"});
+}
+
+TEST_F(HistoryFeedTest, AJournalTooLongIsToldInPartAndSaysWhere) {
+  // More different things than are told at once, a thousand for each of some old ids.
+  run("UPDATE weir.meta SET pruned = '1:1:'; INSERT INTO weir.journal (xid, kind, target) "
+      "SELECT (10 + i / 1000)::text::xid8, 't', 'tag ' || i FROM generate_series(0, 100099) i");
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  EXPECT_EQ(first.history->changes.size(), 100'001U);
+  EXPECT_EQ(first.history->complete_from, (spi::Snapshot{11, 11, {}, false}));
+}
+
+TEST_F(HistoryFeedTest, AnUnreadableJournalCostsTheHistoryAndNotThePull) {
+  Pq other = connect(dsn());
+  other.exec("BEGIN; LOCK TABLE weir.journal IN ACCESS EXCLUSIVE MODE", in(5s));
+  EXPECT_FALSE(feed_->pull(in(2s)).history);
+  other.exec("COMMIT", in(5s));
+}
+
+TEST_F(HistoryFeedTest, APullThatFailedAfterItsHistoryStartsWithItAgain) {
+  run("INSERT INTO t VALUES (1)");
+  run("ALTER FUNCTION weir.pull RENAME TO pull_away");
+  EXPECT_EQ(failure(*feed_).code(), ErrorCode::kMigration);
+  run("ALTER FUNCTION weir.pull_away RENAME TO pull");
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  EXPECT_EQ(relations(*first.history), std::multiset<std::string>{"t"});
+}
+
+TEST_F(HistoryFeedTest, AfterAReloadTwoFeedsTellTheSameEpoch) {
+  (void)pull();
+  const std::unique_ptr<spi::ChangeFeed> other =
+      make_change_feed(options_for(dsn()), system_clock());
+  EXPECT_EQ(pull().epoch, other->pull(in(5s)).epoch);
+  const std::string before = pull().epoch;
+  run("SELECT pg_reload_conf()");
+  std::string epoch = before;
+  const TimePoint limit = system_clock().now() + 20s;
+  while (epoch == before && system_clock().now() < limit) epoch = pull().epoch;
+  EXPECT_NE(epoch, before);
+  std::string others = before;
+  while (others == before && system_clock().now() < limit) others = other->pull(in(5s)).epoch;
+  EXPECT_EQ(others, epoch);
+}
+
 }  // namespace
 }  // namespace weir::postgres::test

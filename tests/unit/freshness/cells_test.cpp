@@ -98,7 +98,7 @@ TEST(CellTableTest, ARelationWithoutACellIsNotMarkedAndOneWithACellIs) {
   const Cell* orders = table.relation("16385");
   const std::vector<Change> changes{{10, ChangeKind::kRelation, "16385"},
                                     {11, ChangeKind::kRelation, "16390"}};
-  table.apply(changes, [] {});
+  table.apply(changes, {}, [](bool) {});
   EXPECT_EQ(orders->newest(), 10U);
   EXPECT_EQ(table.relation("16390")->newest(), 0U);
   EXPECT_EQ(table.relation("16385"), orders);
@@ -116,7 +116,7 @@ TEST(CellTableTest, EveryChangeIsMarkedWhenTheLabelIsPublished) {
                                     {10, ChangeKind::kTagPattern, "user:*"},
                                     {10, ChangeKind::kEverything, ""}};
   bool published = false;
-  table.apply(changes, [&] {
+  table.apply(changes, {}, [&](bool) {
     published = true;
     EXPECT_FALSE(orders->seen_by(before));
     EXPECT_FALSE(table.tag("front-page")->seen_by(before));
@@ -126,10 +126,53 @@ TEST(CellTableTest, EveryChangeIsMarkedWhenTheLabelIsPublished) {
   EXPECT_FALSE(table.patterns_seen_by(before, tags));
 }
 
+TEST(CellTableTest, WithFullCoverageAChangeMakesTheCellItNames) {
+  CellTable table{Coverage::kChanged};
+  const std::vector<Change> past{{9, ChangeKind::kRelation, "16385"}};
+  const std::vector<Change> changes{{10, ChangeKind::kRelation, "16390"}};
+  bool all = false;
+  table.apply(changes, past, [&](bool complete) { all = complete; });
+  EXPECT_TRUE(all);
+  EXPECT_EQ(table.relation("16385")->newest(), 9U);
+  EXPECT_EQ(table.relation("16390")->newest(), 10U);
+}
+
+TEST(CellTableTest, ChangesMakeABoundedNumberOfCellsAndSayWhenOneIsMissing) {
+  CellTable table{Coverage::kChanged, 1};
+  bool all = false;
+  const auto apply = [&](const Change& change) {
+    table.apply({&change, 1}, {}, [&](bool complete) { all = complete; });
+    return all;
+  };
+  EXPECT_TRUE(apply({10, ChangeKind::kRelation, "1"}));
+  EXPECT_FALSE(apply({11, ChangeKind::kRelation, "2"}));
+  EXPECT_TRUE(apply({12, ChangeKind::kRelation, "1"}));
+  (void)table.relation("2");  // who asks gets one all the same
+  EXPECT_TRUE(apply({13, ChangeKind::kRelation, "2"}));
+}
+
+// What the journal's history leaves out, the newest ones make forgotten.
+TEST(CellTest, TheNewestFewMarksJudgeAsAllOfThemDo) {
+  std::mt19937_64 random{20'261'122};
+  for (int round = 0; round < 5'000; ++round) {
+    std::set<spi::ChangeId> ids;
+    for (std::uint64_t i = random() % 20; i > 0; --i) ids.insert(1 + random() % 40);
+    Cell all;
+    Cell newest;
+    for (const spi::ChangeId id : ids) all.mark(id);
+    std::size_t left = spi::History::kNewest;
+    for (auto id = ids.rbegin(); id != ids.rend() && left > 0; ++id, --left) newest.mark(*id);
+    for (spi::ChangeId xmin = 1; xmin < 45; ++xmin) {
+      const Snapshot at = snapshot(xmin, xmin + 6, {xmin, xmin + 3});
+      ASSERT_EQ(all.seen_by(at), newest.seen_by(at)) << "round " << round << ", xmin " << xmin;
+    }
+  }
+}
+
 TEST(CellTableTest, AMatchingPatternStalesTaggedEntriesOnly) {
   CellTable table;
   const std::vector<Change> changes{{10, ChangeKind::kTagPattern, "user:*"}};
-  table.apply(changes, [] {});
+  table.apply(changes, {}, [](bool) {});
   const std::vector<std::string> user{"front-page", "user:42"};
   const std::vector<std::string> other{"front-page"};
   EXPECT_FALSE(table.patterns_seen_by(snapshot(10, 10), user));
@@ -143,7 +186,7 @@ TEST(CellTableTest, ForgottenPatternsErrTowardsStale) {
   std::vector<Change> changes;
   for (spi::ChangeId id = 1; id <= CellTable::kPatterns + 1; ++id)
     changes.push_back({id, ChangeKind::kTagPattern, "x"});
-  table.apply(changes, [] {});
+  table.apply(changes, {}, [](bool) {});
   const std::vector<std::string> tags{"y"};
   EXPECT_FALSE(table.patterns_seen_by(snapshot(1, 1), tags));
   EXPECT_TRUE(table.patterns_seen_by(snapshot(2, 2), tags));
@@ -152,7 +195,7 @@ TEST(CellTableTest, ForgottenPatternsErrTowardsStale) {
 TEST(CellTableTest, ATagIsMarkedByName) {
   CellTable table;
   const std::vector<Change> changes{{7, ChangeKind::kTag, "front-page"}};
-  table.apply(changes, [] {});
+  table.apply(changes, {}, [](bool) {});
   EXPECT_EQ(table.tag("front-page")->newest(), 7U);
   EXPECT_EQ(table.tag("another")->newest(), 0U);
 }

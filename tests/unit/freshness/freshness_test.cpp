@@ -156,5 +156,81 @@ TEST(FreshnessTest, ACellMadeWhilePullsArriveMissesNothing) {
   }
 }
 
+// --- What other processes read
+// -------------------------------------------------------------------------------------------
+
+spi::Snapshot at(spi::ChangeId next) { return spi::Snapshot{next, next, {}, false}; }
+
+spi::Pull first_pull(spi::ChangeId next, spi::ChangeId complete_from, std::vector<Change> past) {
+  spi::Pull pull = pull_at(next);
+  pull.history = spi::History{at(complete_from), std::move(past)};
+  return pull;
+}
+
+TEST(FreshnessTest, WithoutHistoryNothingFromBeforeTheFirstPullCanBeJudged) {
+  Freshness freshness{Coverage::kChanged};
+  (void)freshness.apply(pull_at(20), 1, TimePoint{});
+  EXPECT_EQ(freshness.adopt(*freshness.label(), at(19)), nullptr);
+  EXPECT_NE(freshness.adopt(*freshness.label(), at(20)), nullptr);
+}
+
+TEST(FreshnessTest, WithHistoryWhatOthersReadIsJudgedAsFarBackAsItGoes) {
+  Freshness freshness{Coverage::kChanged};
+  (void)freshness.apply(first_pull(20, 10, {{15, ChangeKind::kRelation, "orders"}}), 1,
+                        TimePoint{});
+  const std::array<const Cell*, 1> orders{freshness.cells().relation("orders")};
+  const std::array<const Cell*, 1> users{freshness.cells().relation("users")};
+  const LabelRef newest = freshness.label();
+  EXPECT_EQ(freshness.adopt(*newest, at(9)), nullptr) << "what it has not seen may be pruned";
+  const LabelRef before = freshness.adopt(*newest, at(12));
+  ASSERT_NE(before, nullptr);
+  EXPECT_EQ(before->snapshot, at(12));
+  EXPECT_EQ(freshness.judge(*before, {orders, {}}), Verdict::kChanged);
+  EXPECT_EQ(freshness.judge(*before, {users, {}}), Verdict::kFresh);
+  EXPECT_EQ(freshness.judge(*freshness.adopt(*newest, at(16)), {orders, {}}), Verdict::kFresh);
+}
+
+TEST(FreshnessTest, TheFloorStaysWhilePullsGoOn) {
+  Freshness freshness{Coverage::kChanged};
+  (void)freshness.apply(first_pull(20, 10, {}), 1, TimePoint{});
+  (void)freshness.apply(pull_at(30, {{25, ChangeKind::kRelation, "orders"}}), 2, TimePoint{});
+  const std::array<const Cell*, 1> orders{freshness.cells().relation("orders")};
+  const LabelRef label = freshness.adopt(*freshness.label(), at(22));
+  ASSERT_NE(label, nullptr);
+  EXPECT_EQ(freshness.judge(*label, {orders, {}}), Verdict::kChanged)
+      << "nobody had asked for its cell";
+}
+
+TEST(FreshnessTest, AResetSetsTheFloorAnew) {
+  Freshness freshness{Coverage::kChanged};
+  (void)freshness.apply(first_pull(20, 10, {}), 1, TimePoint{});
+  const LabelRef adopted = freshness.adopt(*freshness.label(), at(15));
+  spi::Pull reset = pull_at(30);
+  reset.reset = "pruned";
+  (void)freshness.apply(reset, 2, TimePoint{});
+  EXPECT_EQ(freshness.adopt(*freshness.label(), at(29)), nullptr);
+  EXPECT_EQ(freshness.judge(*adopted, {}), Verdict::kVoid);
+  reset = first_pull(40, 35, {});
+  reset.reset = "pruned";
+  (void)freshness.apply(reset, 3, TimePoint{});
+  EXPECT_NE(freshness.adopt(*freshness.label(), at(35)), nullptr);
+}
+
+TEST(FreshnessTest, WhatWasAdoptedBeforeEverythingWasVoidedIsVoid) {
+  Freshness freshness{Coverage::kChanged};
+  (void)freshness.apply(first_pull(20, 10, {}), 1, TimePoint{});
+  const LabelRef newest = freshness.label();
+  freshness.void_all();
+  EXPECT_EQ(freshness.judge(*freshness.adopt(*newest, at(20)), {}), Verdict::kVoid);
+}
+
+TEST(FreshnessTest, TheLabelTellsTheEpoch) {
+  Freshness freshness;
+  spi::Pull pull = pull_at(10);
+  pull.epoch = "loaded at noon";
+  (void)freshness.apply(pull, 1, TimePoint{});
+  EXPECT_EQ(freshness.label()->epoch, "loaded at noon");
+}
+
 }  // namespace
 }  // namespace weir::detail

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 
 #include "src/base/mutex.hpp"
 #include "src/cache/key.hpp"
+#include "src/freshness/freshness.hpp"
 #include "src/freshness/label.hpp"
 #include "weir/clock.hpp"
 #include "weir/spi/deadline.hpp"
@@ -27,6 +29,9 @@ struct FlightResult {
   LabelRef label{};  ///< What the read had seen; null when nothing is known of that.
   TimePoint read_started{};
   std::chrono::nanoseconds cost{};  ///< What the database took.
+  /// Set when the rows were not read but found in the shared tier: true as of this pull, and
+  /// perhaps not under every caller's tags and TTL.
+  std::optional<Freshness::Pulled> judged{};
 };
 
 /// What a caller can say of the moment a read begins: when, and after how many of this process's

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "src/base/cost_average.hpp"
 #include "src/sql/hint.hpp"
 #include "weir/units.hpp"
 
@@ -19,6 +20,7 @@ namespace weir::detail {
 struct NormalForm {
   std::string text{};
   std::uint64_t id{};
+  mutable CostAverage cost{};  ///< What the database took.
 };
 
 /// What the engine found out about a statement with the catalog; the engine derives from it.
@@ -51,6 +53,7 @@ class Statement {
   [[nodiscard]] std::uint64_t hash() const noexcept { return texts_->hash; }
   [[nodiscard]] const std::string& normalized() const noexcept { return texts_->normal->text; }
   [[nodiscard]] std::uint64_t id() const noexcept { return texts_->normal->id; }
+  [[nodiscard]] CostAverage& cost() const noexcept { return texts_->normal->cost; }
   [[nodiscard]] const Hint& hint() const noexcept { return texts_->hint; }
   [[nodiscard]] const std::shared_ptr<const Texts>& texts() const noexcept { return texts_; }
   /// Null until the engine attached them. Lifetime: this statement's.

@@ -14,6 +14,9 @@
 #ifdef WEIR_WITH_SQLITE
 #include "weir/drivers/sqlite.hpp"
 #endif
+#ifdef WEIR_WITH_REDIS
+#include "weir/drivers/redis.hpp"
+#endif
 
 namespace weir {
 namespace {
@@ -37,9 +40,10 @@ Backend backend_of(std::string_view database) {
               "\"sqlite:path\" or \"sqlite::memory:\"");
 }
 
-[[noreturn, maybe_unused]] void not_built(std::string_view backend) {
+[[noreturn, maybe_unused]] void not_built(std::string_view backend,
+                                          std::string_view option = "database") {
   throw Error(ErrorCode::kConfig,
-              fmt::format("options.database: this build of weir has no {} driver", backend));
+              fmt::format("options.{}: this build of weir has no {} driver", option, backend));
 }
 
 }  // namespace
@@ -63,9 +67,21 @@ std::unique_ptr<spi::Driver> open_driver(const Options& options, const Clock& cl
   throw Error(ErrorCode::kInternal, "options.database: unknown backend");
 }
 
+std::unique_ptr<spi::RemoteStore> open_store(const Options& options, const Clock& clock) {
+  options.validate();
+  if (!options.redis) return nullptr;
+#ifdef WEIR_WITH_REDIS
+  return redis::open(*options.redis, clock);
+#else
+  static_cast<void>(clock);
+  not_built("Redis", "redis");
+#endif
+}
+
 Database Database::open(Options options) {
   std::unique_ptr<spi::Driver> driver = open_driver(options, system_clock());
-  return open(std::move(options), std::move(driver), system_clock());
+  std::unique_ptr<spi::RemoteStore> store = open_store(options, system_clock());
+  return open(std::move(options), std::move(driver), system_clock(), std::move(store));
 }
 
 }  // namespace weir

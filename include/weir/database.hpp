@@ -24,7 +24,8 @@ namespace weir {
 
 namespace spi {
 class Driver;
-}
+class RemoteStore;
+}  // namespace spi
 
 /// A database behind a cache that knows when a result is no longer true.
 ///
@@ -44,6 +45,9 @@ class Database {
   /// As above, over a driver of one's own.
   [[nodiscard]] static Database open(Options options, std::unique_ptr<spi::Driver> driver,
                                      const Clock& clock = system_clock());
+  /// As above, with a shared tier in `store`; null for none. `options.redis` says how it is used.
+  [[nodiscard]] static Database open(Options options, std::unique_ptr<spi::Driver> driver,
+                                     const Clock& clock, std::unique_ptr<spi::RemoteStore> store);
 
   Database(const Database&) noexcept;
   Database& operator=(const Database&) noexcept;
@@ -92,7 +96,8 @@ class Database {
   void invalidate_tag(std::string_view tag) const;
   void invalidate_tags_matching(
       std::string_view glob) const;  ///< `*` any run, `?` one character, `\` quotes.
-  /// Empties this process's cache.
+  /// Empties this process's cache. With a shared tier, every process's and the shared one's: it
+  /// leaves a journal row as the invalidations do. Errors: only then, as for them.
   void clear() const;
 
   /// Proof of everything committed up to now. Costs a round trip.

@@ -50,7 +50,7 @@ struct RefusedEvent {
 };
 /// Something the cache needs does not work; queries go to the database meanwhile.
 struct DegradedEvent {
-  std::string_view what{};    ///< "journal", "listener", "pool", "upkeep".
+  std::string_view what{};    ///< "journal", "listener", "redis", "pool", "upkeep".
   std::string_view reason{};  ///< Empty: it works again. Told once each way, not at every failure.
 };
 

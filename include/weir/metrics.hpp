@@ -40,6 +40,20 @@ struct Metrics {
   std::uint64_t hint_errors_total{};     ///< Problems in hints; each text's when first seen.
   std::uint64_t stale_on_error_total{};  ///< Served under `stale_if_error`.
 
+  std::uint64_t redis_hits_total{};     ///< Of `hits_total`, those from the shared tier.
+  std::uint64_t redis_misses_total{};   ///< Lookups there that found nothing to serve.
+  std::uint64_t redis_stale_total{};    ///< Of those, because something changed.
+  std::uint64_t redis_too_old_total{};  ///< Of those, because it was read before what the journal
+                                        ///< retained when this process began.
+  std::uint64_t redis_corrupt_total{};  ///< Of those, because the bytes were no entry of this key.
+  std::uint64_t redis_errors_total{};   ///< Lookups that the store did not answer.
+  std::uint64_t redis_puts_total{};
+  std::uint64_t redis_put_errors_total{};
+  std::uint64_t redis_skipped_cost_total{};  ///< Cheaper to recompute than to fetch: not looked up,
+                                             ///< or not put.
+  std::uint64_t redis_lease_won_total{};     ///< Reads other processes may have waited for.
+  std::uint64_t redis_lease_waited_total{};  ///< Lookups that waited for another process's read.
+
   std::uint64_t entries{};
   std::uint64_t memory_bytes{};
   std::uint64_t memory_capacity_bytes{};
@@ -50,6 +64,10 @@ struct Metrics {
   bool listening{};  ///< Wake-ups are proven to arrive.
   bool leading{};    ///< This process is the elected listener.
 
+  bool redis_open{};  ///< The shared tier did not work lately and is not asked.
+
+  Histogram redis_get_seconds{};  ///< Time a lookup in the shared tier took.
+  Histogram redis_put_seconds{};
   Histogram database_seconds{};  ///< Time the database took per query, as seen from here.
   Histogram pull_seconds{};
 

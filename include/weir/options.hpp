@@ -134,7 +134,8 @@ struct Options {
   ListenOptions listen{};
   PostgresOptions postgres{};
   SqliteOptions sqlite{};
-  Policy policy{};  ///< Defaults for every query.
+  std::optional<RedisOptions> redis{};  ///< The tier that processes share; PostgreSQL only.
+  Policy policy{};                      ///< Defaults for every query.
   std::chrono::milliseconds statement_timeout{
       std::chrono::seconds{30}};  ///< One statement; at least 1 ms.
   std::chrono::milliseconds pull_timeout{

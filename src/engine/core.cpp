@@ -18,16 +18,46 @@ Options checked(Options options) {
 
 constexpr std::size_t kMaxFlights = 4096;
 
+std::unique_ptr<spi::ChangeFeed> open_feed(spi::Driver& driver, bool with_history) {
+  std::unique_ptr<spi::ChangeFeed> feed = driver.open_feed();
+  if (with_history) feed->want_history();
+  return feed;
+}
+
+std::unique_ptr<SharedTier> open_shared(const Options& options,
+                                        std::unique_ptr<spi::RemoteStore> store,
+                                        const spi::Driver& driver, const Clock& clock,
+                                        SharedWatchers watchers) {
+  if (!store) return nullptr;
+  if (!driver.shares_change_ids()) {
+    throw Error(
+        ErrorCode::kConfig,
+        fmt::format("options.redis: is set for a database of kind {}; must be empty: there, "
+                    "every process counts changes for itself, so none can judge what "
+                    "another one stored",
+                    driver.backend()));
+  }
+  return std::make_unique<SharedTier>(options.redis.value_or(RedisOptions{}), std::move(store),
+                                      clock, std::move(watchers));
+}
+
 }  // namespace
 
 Core::Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock,
-           Threads threads)
+           Threads threads, std::unique_ptr<spi::RemoteStore> store)
     : options_{checked(std::move(options))},
       clock_{clock},
       driver_{std::move(driver)},
       defaults_{Ruling::of(resolve(options_.policy))},
       fork_generation_{fork_generation()},
-      puller_{driver_->open_feed(),
+      freshness_{store ? Coverage::kChanged : Coverage::kAsked},
+      shared_{open_shared(options_, std::move(store), *driver_, clock_,
+                          {[this](std::string_view reason) {
+                             events_.degraded.emit({"redis", reason});
+                           },
+                           [this](Duration took) { counters_.redis_get.record(took); },
+                           [this](Duration took) { counters_.redis_put.record(took); }})},
+      puller_{open_feed(*driver_, shared_ != nullptr),
               freshness_,
               clock_,
               options_.pull_timeout,
@@ -64,6 +94,7 @@ Core::~Core() {
 
 void Core::close() {
   if (closed_.exchange(true)) return;
+  if (shared_) shared_->stop();
   const std::size_t in_use = pool_.close(spi::Deadline::after(clock_, options_.statement_timeout));
   if (background_) background_->stop();
   if (in_use == 0) return;
@@ -132,6 +163,11 @@ void Core::adopt_environment(const spi::ConnectionInfo& info) {
   }
   // Answers depend on it and the key does not hold it: what was read under another one is void.
   if (changed) freshness_.void_all();
+}
+
+std::string Core::environment() const {
+  const MutexLock lock{mutex_};
+  return environment_;
 }
 
 // --- What a statement is
@@ -298,6 +334,15 @@ void Core::clear() {
   check_usable();
   freshness_.void_all();
   memory_.clear();
+  if (shared_) void_everywhere();
+}
+
+void Core::void_everywhere() {
+  const spi::Deadline deadline = deadline_after(clock_.now(), {});
+  const Asker nobody{};
+  Lease lease = this->lease(nobody, spi::Access::kWrite, deadline);
+  const Wrote wrote{puller_};
+  lease->invalidate(spi::InvalidationKind::kEverything, "", deadline);
 }
 
 Token Core::token(const Asker& asker) {
@@ -365,6 +410,7 @@ Metrics Core::metrics() const {
   metrics.connections_open = pool.open;
   metrics.connections_leased = pool.leased;
   metrics.connections_waiting = pool.waiting;
+  metrics.redis_open = shared_ && !shared_->open_for_reads();
   metrics.listening = background_ && background_->listening();
   metrics.leading = background_ && background_->leading();
   return metrics;
@@ -397,6 +443,9 @@ void Core::pulled(const Puller::Attempt& attempt) {
   if (attempt.applied.first || !attempt.applied.reset.empty())
     incarnation_since_.store(clock_.now(),
                              std::memory_order_relaxed);  // read late, it costs a miss
+  // Later than now, from the background thread: this one may hold a connection.
+  if (attempt.applied.epoch && shared_ && !attempt.pull.snapshot.standby)
+    epoch_untold_.store(true, std::memory_order_relaxed);
   if (!attempt.applied.reset.empty()) {
     counters_.resets.add();
     events_.invalidated.emit({InvalidationEvent::Kind::kReset, attempt.applied.reset});
@@ -424,6 +473,15 @@ void Core::tick() {
   if (pull_is_due({bound, since, asked_.load(std::memory_order_relaxed)})) {
     asked_.store(false, std::memory_order_relaxed);
     (void)puller_.ensure({now, 0}, spi::Deadline{now + options_.pull_timeout});
+  }
+  if (epoch_untold_.exchange(false, std::memory_order_relaxed)) {
+    // Shared entries of the old epoch are not found any more. Should that epoch ever come back (a
+    // role's rights were taken and given again), what was read meanwhile must not come with it.
+    try {
+      void_everywhere();
+    } catch (const Error&) {  // of no account to anybody; tried again next time
+      epoch_untold_.store(true, std::memory_order_relaxed);
+    }
   }
   if (const auto news = pool_.tick(now)) events_.degraded.emit({"pool", *news});
   if (const std::string problem = rules_.tick(now); !problem.empty())

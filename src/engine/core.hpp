@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "src/base/mutex.hpp"
 #include "src/cache/memory_tier.hpp"
+#include "src/cache/shared_tier.hpp"
 #include "src/cache/single_flight.hpp"
 #include "src/engine/background.hpp"
 #include "src/engine/contexts.hpp"
@@ -30,6 +32,7 @@
 #include "weir/result.hpp"
 #include "weir/session.hpp"
 #include "weir/spi/driver.hpp"
+#include "weir/spi/remote_store.hpp"
 #include "weir/token.hpp"
 
 namespace weir::detail {
@@ -91,12 +94,15 @@ enum class Threads : std::uint8_t { kNone, kBackground };
 /// The engine behind a `Database`: everything its handles share.
 ///
 /// A query goes: statement memo → decision → memory tier under the freshness rule → single flight →
-/// pooled connection → store under the label taken before the read. See docs/architecture.md for
+/// shared tier under the same rule → pooled connection → store under the label taken before the
+/// read. See docs/architecture.md for
 /// the lock order. Thread safety: shared object safe.
 class Core {
  public:
-  /// Connects once and pulls once. Errors: see `Database::open`.
-  Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock, Threads threads);
+  /// Connects once and pulls once. Without a store there is no shared tier. Errors: see
+  /// `Database::open`.
+  Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock, Threads threads,
+       std::unique_ptr<spi::RemoteStore> store = nullptr);
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
   ~Core();
@@ -182,7 +188,25 @@ class Core {
     std::vector<std::string> tags{};
     TimePoint started{};
     Duration took{};
+    TimePoint expires{TimePoint::max()};
     Miss refused{};
+    // For the shared tier:
+    std::vector<std::string> relations{};  // the ids of the cells that are relations'
+    std::string environment{};             // of the connection
+  };
+  /// One caller's business with the shared tier, from the lookup to the put.
+  struct SharedRead {
+    explicit SharedRead(SharedTier* which) noexcept : tier{which} {}
+    SharedRead(const SharedRead&) = delete;
+    SharedRead& operator=(const SharedRead&) = delete;
+    ~SharedRead();  // gives the lease back
+
+    SharedTier* tier;
+    LabelRef label{};                // the key holds its incarnation and epoch
+    std::string environment{};       // the key holds it
+    std::optional<SharedKey> key{};  // empty: nothing is looked up, and nothing put
+    std::string owner{};             // of the lease, if this caller has it
+    std::string skipped{};           // why not
   };
 
   enum class Retry : std::uint8_t { kNever, kOnce };
@@ -235,8 +259,36 @@ class Core {
   void label_read(const Call& call, spi::Connection& connection, ReadOutcome& outcome);
   /// Notes in `outcome.refused` why it was not stored.
   void store(const Call& call, const Key& key, ReadOutcome& outcome);
+  PutReport put_in_memory(const Call& call, const Key& key, EntryDraft draft);
+  /// Whether an entry with these tags hears of the invalidations the caller wants heard.
+  [[nodiscard]] bool carries_tags(const Call& call, std::span<const std::string> tags) const;
+  /// Whether what another caller's flight brought will do for this one.
+  [[nodiscard]] bool will_do(const Call& call, const FlightResult& landed) const;
+
+  // The shared tier (shared.cpp).
+  /// The answer, now in memory too; or null, and then `read` says what to put afterwards. May wait
+  /// for another process that computes the same.
+  [[nodiscard]] std::shared_ptr<const FlightResult> from_shared(const Call& call, const Key& key,
+                                                                SharedRead& read, Miss& miss);
+  /// One look. `found` says whether the store answered.
+  struct SharedLook {
+    std::shared_ptr<const FlightResult> landed{};
+    bool answered{false};
+    std::optional<std::chrono::nanoseconds> cost{};  // of what was found, of use or not
+    Miss miss{};
+  };
+  [[nodiscard]] SharedLook look_shared(const Call& call, const Key& key, const SharedRead& read);
+  void judge_shared(const Call& call, const Key& key, const SharedRead& read, SharedFind found,
+                    SharedLook& look);
+  /// Puts what was read. Returns why not, in words for people; empty when it was, or when that is
+  /// nobody's business.
+  [[nodiscard]] std::string share(const Call& call, const SharedRead& read,
+                                  const ReadOutcome& outcome);
   void pulled(const Puller::Attempt& attempt);
+  /// Leaves a journal row that voids what every process and the shared tier hold.
+  void void_everywhere();
   void adopt_environment(const spi::ConnectionInfo& info);
+  [[nodiscard]] std::string environment() const WEIR_EXCLUDES(mutex_);
 
   const Options options_;
   const Clock& clock_;
@@ -248,6 +300,7 @@ class Core {
   Events events_;
   Counters counters_;
   Freshness freshness_;
+  const std::unique_ptr<SharedTier> shared_;  // null without a store
   Puller puller_;
   Contexts contexts_;
   MemoryTier memory_;
@@ -257,6 +310,7 @@ class Core {
   std::atomic<std::size_t> open_transactions_{0};  // told in close's error only
   std::atomic<bool> asked_{false};                 // since the background thread last looked
   std::atomic<bool> journal_failing_{false};
+  std::atomic<bool> epoch_untold_{false};  // it changed, and no journal row says so yet
   std::atomic<TimePoint> incarnation_since_{TimePoint{}};  // when a pull first told of it
 
   mutable Mutex mutex_;

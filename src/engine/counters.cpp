@@ -58,6 +58,19 @@ void Counters::read_into(Metrics& metrics) const {
   metrics.errors_total = errors.read();
   metrics.hint_errors_total = hint_errors.read();
   metrics.stale_on_error_total = stale_on_error.read();
+  metrics.redis_hits_total = redis_hits.read();
+  metrics.redis_misses_total = redis_misses.read();
+  metrics.redis_stale_total = redis_stale.read();
+  metrics.redis_too_old_total = redis_too_old.read();
+  metrics.redis_corrupt_total = redis_corrupt.read();
+  metrics.redis_errors_total = redis_errors.read();
+  metrics.redis_puts_total = redis_puts.read();
+  metrics.redis_put_errors_total = redis_put_errors.read();
+  metrics.redis_skipped_cost_total = redis_skipped_cost.read();
+  metrics.redis_lease_won_total = redis_lease_won.read();
+  metrics.redis_lease_waited_total = redis_lease_waited.read();
+  metrics.redis_get_seconds = redis_get.read();
+  metrics.redis_put_seconds = redis_put.read();
   metrics.database_seconds = database.read();
   metrics.pull_seconds = pull.read();
 }

@@ -74,6 +74,19 @@ struct Counters {
   Counter errors;
   Counter hint_errors;
   Counter stale_on_error;
+  Counter redis_hits;
+  Counter redis_misses;
+  Counter redis_stale;
+  Counter redis_too_old;
+  Counter redis_corrupt;
+  Counter redis_errors;
+  Counter redis_puts;
+  Counter redis_put_errors;
+  Counter redis_skipped_cost;
+  Counter redis_lease_won;
+  Counter redis_lease_waited;
+  HistogramRecorder redis_get;
+  HistogramRecorder redis_put;
   HistogramRecorder database;
   HistogramRecorder pull;
 

@@ -42,8 +42,14 @@ void check_session(const Session& session) {
 }  // namespace
 
 Database Database::open(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock) {
+  return open(std::move(options), std::move(driver), clock, nullptr);
+}
+
+Database Database::open(Options options, std::unique_ptr<spi::Driver> driver, const Clock& clock,
+                        std::unique_ptr<spi::RemoteStore> store) {
   std::shared_ptr<detail::Core> core{
-      new detail::Core{std::move(options), std::move(driver), clock, detail::Threads::kBackground},
+      new detail::Core{std::move(options), std::move(driver), clock, detail::Threads::kBackground,
+                       std::move(store)},
       [](detail::Core* last) {
         if (!last->forked()) detail::Core::end(std::unique_ptr<detail::Core>{last});
       }};

@@ -76,6 +76,25 @@ std::string Metrics::to_prometheus() const {
   out.counter("hint_errors_total", "Problems found in hints, each text's when first seen.",
               hint_errors_total);
   out.counter("stale_on_error_total", "Answers served under stale_if_error.", stale_on_error_total);
+  out.counter("redis_hits_total", "Answers from the shared tier.", redis_hits_total);
+  out.counter("redis_misses_total", "Lookups in the shared tier that found nothing to serve.",
+              redis_misses_total);
+  out.counter("redis_stale_total", "Shared entries something they depend on changed under.",
+              redis_stale_total);
+  out.counter("redis_too_old_total", "Shared entries too old to be judged.", redis_too_old_total);
+  out.counter("redis_corrupt_total", "Shared values that were no entry of their key.",
+              redis_corrupt_total);
+  out.counter("redis_errors_total", "Lookups the shared tier did not answer.", redis_errors_total);
+  out.counter("redis_puts_total", "Results put into the shared tier.", redis_puts_total);
+  out.counter("redis_put_errors_total", "Results the shared tier did not take.",
+              redis_put_errors_total);
+  out.counter("redis_skipped_cost_total",
+              "Lookups and puts left out: cheaper to recompute than to fetch.",
+              redis_skipped_cost_total);
+  out.counter("redis_lease_won_total", "Reads made on behalf of all processes.",
+              redis_lease_won_total);
+  out.counter("redis_lease_waited_total", "Lookups that waited for another process's read.",
+              redis_lease_waited_total);
   out.gauge("entries", "Entries in memory.", entries);
   out.gauge("memory_bytes", "Bytes the memory tier takes, overhead included.", memory_bytes);
   out.gauge("memory_capacity_bytes", "Bytes the memory tier may take.", memory_capacity_bytes);
@@ -85,6 +104,10 @@ std::string Metrics::to_prometheus() const {
   out.gauge("connections_waiting", "Callers waiting for a connection.", connections_waiting);
   out.gauge("listening", "1 when wake-ups are proven to arrive.", listening ? 1 : 0);
   out.gauge("leading", "1 when this process is the elected listener.", leading ? 1 : 0);
+  out.gauge("redis_open", "1 when the shared tier does not work and is not asked.",
+            redis_open ? 1 : 0);
+  out.histogram("redis_get_seconds", "Time a lookup in the shared tier took.", redis_get_seconds);
+  out.histogram("redis_put_seconds", "Time a put into the shared tier took.", redis_put_seconds);
   out.histogram("database_seconds", "Time the database took per query.", database_seconds);
   out.histogram("pull_seconds", "Time a look at the journal took.", pull_seconds);
   return out.take();

@@ -120,6 +120,7 @@ void Options::validate() const {
   listen.validate();
   postgres.validate();
   sqlite.validate();
+  if (redis) redis->validate();
   policy.validate();
   require_duration("statement_timeout", statement_timeout, kOne);
   require_duration("pull_timeout", pull_timeout, kOne);

@@ -83,17 +83,9 @@ std::optional<Result> Core::from_memory(const Call& call, const Key& key, Miss& 
     return std::nullopt;
   }
   const Dependencies dependencies = entry->dependencies();
-  if (call.tagged()) {
-    // An entry without this caller's tags would not hear of their invalidation.
-    const std::vector<std::string> tags = full_policy(call).tags;
-    const auto has = [&](const std::string& tag) {
-      return std::find(dependencies.tags.begin(), dependencies.tags.end(), tag) !=
-             dependencies.tags.end();
-    };
-    if (!std::all_of(tags.begin(), tags.end(), has)) {
-      miss = {ReasonCode::kAbsent, "not in the cache under these tags"};
-      return std::nullopt;
-    }
+  if (!carries_tags(call, dependencies.tags)) {
+    miss = {ReasonCode::kAbsent, "not in the cache under these tags"};
+    return std::nullopt;
   }
   // What only its TTL bounds needs no journal.
   const bool by_ttl_alone =
@@ -120,6 +112,23 @@ std::optional<Result> Core::from_memory(const Call& call, const Key& key, Miss& 
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+bool Core::carries_tags(const Call& call, std::span<const std::string> tags) const {
+  if (!call.tagged()) return true;
+  // An entry without this caller's tags would not hear of their invalidation.
+  const std::vector<std::string> wanted = full_policy(call).tags;
+  return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& tag) {
+    return std::find(tags.begin(), tags.end(), tag) != tags.end();
+  });
+}
+
+bool Core::will_do(const Call& call, const FlightResult& landed) const {
+  if (!landed.judged) return true;  // it was read since the flight began
+  const PullNeed need = need_of(call);
+  return landed.judged->number >= need.at_least && landed.judged->started >= need.not_before &&
+         !call.tagged() &&
+         !expired({clock_.now(), landed.read_started, TimePoint::max(), call.ruling.ttl});
 }
 
 Result Core::from_entry(const Call& call, const Entry& entry) {
@@ -173,6 +182,14 @@ Result Core::from_flight(Call& call, const Key& key, Miss miss) {
                     "query: the limit passed while another caller was asking the database the same",
                     {.backend = std::string{driver_->backend()}, .retryable = true});
       case FlightOutcome::kShared:
+        if (!will_do(call, *ticket.result)) {
+          // Found, not read: judged by its leader's bound, not by this caller's.
+          Miss again;
+          if (call.decision.keep) {
+            if (auto result = from_memory(call, key, again)) return *std::move(result);
+          }
+          continue;
+        }
         counters_.coalesced.add();
         if (events_.hit.listened()) {
           events_.hit.emit({call.statement->normalized(), Source::kCoalesced,
@@ -186,6 +203,18 @@ Result Core::from_flight(Call& call, const Key& key, Miss miss) {
 }
 
 Result Core::lead(Call& call, const Key& key, Miss miss, FlightLead lead) {
+  SharedRead shared{shared_.get()};
+  if (shared_ && call.decision.keep) {
+    if (auto landed = from_shared(call, key, shared, miss)) {
+      Result result{landed->rows,
+                    {Source::kRedis, ReasonCode::kHit, {}, landed->read_started, clock_.now()}};
+      lead.finish(std::move(landed));
+      counters_.hits.add();
+      if (events_.hit.listened())
+        events_.hit.emit({call.statement->normalized(), Source::kRedis, result.age()});
+      return result;
+    }
+  }
   ReadOutcome outcome;
   try {
     outcome = read(call);
@@ -209,6 +238,10 @@ Result Core::lead(Call& call, const Key& key, Miss miss, FlightLead lead) {
     }
   }
   lead.finish(std::move(landed));  // after the store: whoever comes next finds the entry
+  if (shared_ && call.decision.keep) {
+    if (const std::string why = share(call, shared, outcome); !why.empty())
+      miss.reason += fmt::format("; {}", why);
+  }
   note_miss(call, miss);
   return Result{
       std::move(outcome.rows),
@@ -242,6 +275,7 @@ Core::ReadOutcome Core::read_on(const Call& call, spi::Connection& connection) {
   outcome.rows = connection.run({call.sql, &call.params, true, call.deadline}).rows;
   outcome.took = clock_.now() - outcome.started;
   counters_.database.record(outcome.took);
+  if (shared_) call.statement->cost().record(outcome.took);
   if (outcome.label) {
     if (const std::string doubt = doubt_after(connection, call.deadline); !doubt.empty()) {
       outcome.label.reset();
@@ -261,6 +295,10 @@ void Core::label_read(const Call& call, spi::Connection& connection, ReadOutcome
       freshness_.label();  // what is found out below is true as of this one at least
   // Cells first, then the label: a cell asked for before a label is taken misses nothing.
   outcome.cells = facts.cells;
+  if (shared_) {
+    outcome.relations = facts.analysis.dependencies;
+    outcome.environment = connection.info().environment;
+  }
   for (const std::string& table : policy.depends_on) {
     const spi::Analysis reads =
         connection.analyze(fmt::format("SELECT 1 FROM {}", table), call.deadline);
@@ -272,6 +310,10 @@ void Core::label_read(const Call& call, spi::Connection& connection, ReadOutcome
     }
     for (const std::string& id : reads.dependencies)
       outcome.cells.push_back(freshness_.cells().relation(id));
+    if (shared_) {
+      outcome.relations.insert(outcome.relations.end(), reads.dependencies.begin(),
+                               reads.dependencies.end());
+    }
   }
   outcome.tags = policy.tags;
   for (const std::string& tag : outcome.tags) outcome.cells.push_back(freshness_.cells().tag(tag));
@@ -318,17 +360,12 @@ void Core::store(const Call& call, const Key& key, ReadOutcome& outcome) {
   if (call.ruling.ttl) {
     // Any number that differs from entry to entry spreads them.
     const auto seed = static_cast<std::uint64_t>(outcome.started.time_since_epoch().count());
-    draft.expires = outcome.started +
-                    jittered(*call.ruling.ttl, options_.memory.ttl_jitter, hash64(key.bytes, seed));
+    outcome.expires = outcome.started + jittered(*call.ruling.ttl, options_.memory.ttl_jitter,
+                                                 hash64(key.bytes, seed));
+    draft.expires = outcome.expires;
   }
-  const PutReport report = memory_.put(key, std::move(draft));
-  if (report.evicted_entries != 0)
-    events_.evicted.emit({report.evicted_entries, report.evicted_bytes.value});
-  if (report.outcome == PutOutcome::kStored) {
-    counters_.stored.add();
-    events_.stored.emit({call.statement->normalized(), outcome.rows->size(), outcome.took});
-    return;
-  }
+  const PutReport report = put_in_memory(call, key, std::move(draft));
+  if (report.outcome == PutOutcome::kStored) return;
   outcome.refused =
       report.outcome == PutOutcome::kTooLarge
           ? Miss{ReasonCode::kTooLarge,
@@ -336,6 +373,19 @@ void Core::store(const Call& call, const Key& key, ReadOutcome& outcome) {
                              outcome.rows->size(), options_.memory.max_entry.value)}
           : Miss{ReasonCode::kAbsent,
                  "not stored: what it would displace is worth more, or the tier is off"};
+}
+
+PutReport Core::put_in_memory(const Call& call, const Key& key, EntryDraft draft) {
+  const std::size_t size = draft.rows->size();
+  const std::chrono::nanoseconds cost = draft.cost;
+  const PutReport report = memory_.put(key, std::move(draft));
+  if (report.evicted_entries != 0)
+    events_.evicted.emit({report.evicted_entries, report.evicted_bytes.value});
+  if (report.outcome == PutOutcome::kStored) {
+    counters_.stored.add();
+    events_.stored.emit({call.statement->normalized(), size, cost});
+  }
+  return report;
 }
 
 }  // namespace weir::detail

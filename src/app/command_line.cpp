@@ -104,6 +104,10 @@ void add_target(CLI::App& command, Target& target) {
       "Limit for each statement (30s)");
 }
 
+void add_redis(CLI::App& command, std::string& redis, const std::string& help) {
+  command.add_option("--redis", redis, help)->type_name("URL")->envname("WEIR_REDIS");
+}
+
 void add_dry_run(CLI::App& command, spi::DryRun& dry_run) {
   command.add_flag_callback(
       "--dry-run", [&dry_run] { dry_run = spi::DryRun::kYes; },
@@ -184,6 +188,7 @@ void add_doctor(CLI::App& app, Request& request) {
   CLI::App& command =
       *app.add_subcommand("doctor", "Say what would make caching wrong or slow here, and the fix");
   add_target(command, request.doctor.target);
+  add_redis(command, request.doctor.redis, "Examine this Redis, as Options::redis names one, too");
   command.callback([&] { request.action = [&] { return run(request.doctor); }; });
 }
 
@@ -202,6 +207,7 @@ void add_query(CLI::App& app, Request& request) {
       "query", "Run a statement through the cache; print its rows and where they came from");
   QueryArguments& arguments = request.query;
   add_target(command, arguments.target);
+  add_redis(command, arguments.redis, "Share results through this Redis");
   const auto read_repeat = [&arguments](const std::string& text) {
     constexpr std::size_t kMost = 1'000'000;
     std::size_t count = 0;

@@ -54,6 +54,7 @@ int run(const ListenArguments& arguments);
 
 struct DoctorArguments {
   Target target{};
+  std::string redis{};  ///< The shared tier to examine too, or empty.
 };
 int run(const DoctorArguments& arguments);
 
@@ -67,6 +68,7 @@ int run(const ExplainArguments& arguments);
 
 struct QueryArguments {
   Target target{};
+  std::string redis{};  ///< The shared tier, or empty.
   std::string rules{};
   std::size_t repeat{1};
   std::optional<std::chrono::milliseconds> max_staleness{};

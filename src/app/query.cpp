@@ -84,6 +84,7 @@ int run_statement(const QueryArguments& arguments, const Options& options, const
 int run(const QueryArguments& arguments) {
   Options options = options_of(arguments.target);
   options.rules_file = arguments.rules;
+  if (!arguments.redis.empty()) options.redis = RedisOptions{.url = arguments.redis};
   const std::string sql = read_statement(arguments.sql, options);
   try {
     return run_statement(arguments, options, sql);

@@ -1,4 +1,5 @@
-// Random queries and writes: every cached answer is the database's.
+// Random queries and writes: every cached answer is the database's. Shared: with a store between
+// the processes that brings old values back at random, and processes that start anew.
 //
 // WEIR_TEST_SEED repeats a run, WEIR_TEST_ROUNDS (writes) makes it longer.
 #include <fmt/format.h>
@@ -10,16 +11,22 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/random_sql.hpp"
+#include "tests/support/resurrecting_store.hpp"
 #include "tests/support/servers.hpp"
+#include "weir/open_driver.hpp"
 #include "weir/weir.hpp"
 
 namespace weir::test {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// What stands between the service and its database.
+enum class Tiers { kMemory, kShared };
 
 constexpr int kRoundsPerSchema = 150;
 constexpr auto kDefaultTime = 10s;
@@ -31,19 +38,25 @@ struct Tally {
   std::size_t refused_writes{0};
   std::size_t reads{0};
   std::size_t hits{0};
+  std::size_t shared_hits{0};
   std::size_t errors{0};  // reads that fail, as they do without weir
 };
 
 /// One random schema with everybody who reads and writes it.
 class World {
  public:
-  World(Engine engine, const std::string& server, std::uint64_t seed, Tally& tally)
-      : sql_{engine, seed}, tally_{tally}, database_{RealDatabase::make(engine, server)} {
+  World(Engine engine, Tiers tiers, const std::string& server, std::uint64_t seed, Tally& tally)
+      : tiers_{tiers},
+        seed_{seed},
+        sql_{engine, seed},
+        tally_{tally},
+        database_{RealDatabase::make(engine, server)} {
     foreign_ = database_->foreign();
     for (const std::string& statement : sql_.schema()) foreign_->run(statement);
     database_->install();
-    weir_.emplace(Database::open(database_->options()));
-    other_.emplace(Database::open(database_->options()));
+    store_->keep_past();
+    weir_.emplace(open(Bytes::mebi(64)));
+    other_.emplace(open(Bytes::mebi(64)));
     direct_ = std::make_unique<Direct>(database_->options());
     if (database_->postgres()) late_ = database_->foreign();
     for (int i = 0; i < 40; ++i) queries_.push_back(sql_.query());
@@ -52,6 +65,9 @@ class World {
   /// One write and the reads after it.
   void round() {
     if (sql_.chance(20)) queries_[any()] = sql_.query();
+    // A process that starts anew judges what those before it stored; one without memory, always.
+    if (tiers_ == Tiers::kShared && sql_.chance(20))
+      other_.emplace(open(sql_.chance(50) ? Bytes::mebi(64) : Bytes{0}));
     keep_one_transaction_open();
     const bool own = write();
     ++tally_.writes;
@@ -70,6 +86,16 @@ class World {
   }
 
  private:
+  Database open(Bytes memory) {
+    Options options = database_->options();
+    if (tiers_ == Tiers::kMemory) return Database::open(options);
+    options.memory.capacity = memory;
+    options.redis = RedisOptions{.url = "redis://fake", .min_cost = std::chrono::microseconds{0}};
+    std::unique_ptr<spi::Driver> driver = open_driver(options);
+    return Database::open(std::move(options), std::move(driver), system_clock(),
+                          std::make_unique<ResurrectingStore>(store_, seed_++));
+  }
+
   std::size_t any() {
     return static_cast<std::size_t>(sql_.number(static_cast<int>(queries_.size())));
   }
@@ -95,7 +121,8 @@ class World {
       ++tally_.errors;
       return;
     }
-    if (result->source() == Source::kMemory) ++tally_.hits;
+    if (result->source() == Source::kMemory || result->source() == Source::kRedis) ++tally_.hits;
+    if (result->source() == Source::kRedis) ++tally_.shared_hits;
     ASSERT_EQ(difference(*result->buffer(), *truth, RowOrder::kAny), "")
         << who << ", from " << to_string(result->source()) << ": " << query << "\nafter: " << last_;
   }
@@ -228,8 +255,11 @@ class World {
     }
   }
 
+  const Tiers tiers_;
+  std::uint64_t seed_;
   RandomSql sql_;
   Tally& tally_;
+  const std::shared_ptr<FakeRemoteStore> store_ = std::make_shared<FakeRemoteStore>(system_clock());
   std::unique_ptr<RealDatabase> database_;
   std::unique_ptr<ForeignConnection> foreign_;
   std::unique_ptr<ForeignConnection> late_;
@@ -241,11 +271,12 @@ class World {
   std::string last_;
 };
 
-class AnswersTest : public ::testing::TestWithParam<Engine> {};
+class AnswersTest : public ::testing::TestWithParam<std::pair<Engine, Tiers>> {};
 
 TEST_P(AnswersTest, EveryCachedAnswerIsTheDatabases) {
   std::string server;
-  if (GetParam() == Engine::kPostgres) {
+  const auto [engine, tiers] = GetParam();
+  if (engine == Engine::kPostgres) {
     WEIR_POSTGRES_DSN_OR_SKIP(dsn);
     server = dsn;
   }
@@ -263,23 +294,33 @@ TEST_P(AnswersTest, EveryCachedAnswerIsTheDatabases) {
   while (goes_on()) {
     fmt::print("WEIR_TEST_SEED={} round {}\n", seed, tally.rounds);
     SCOPED_TRACE(fmt::format("WEIR_TEST_SEED={}", seed));
-    World world{GetParam(), server, seed++, tally};
+    World world{engine, tiers, server, seed, tally};
+    seed += 1000;
     for (int i = 0; i < kRoundsPerSchema && goes_on(); ++i, ++tally.rounds) {
       ASSERT_NO_FATAL_FAILURE(world.round()) << "round " << i;
     }
   }
-  fmt::print("{} writes ({} refused), {} reads, {} hits, {} errors as without weir, 0 wrong\n",
-             tally.writes, tally.refused_writes, tally.reads, tally.hits, tally.errors);
+  fmt::print(
+      "{} writes ({} refused), {} reads, {} hits ({} shared), {} errors as without weir, 0 wrong\n",
+      tally.writes, tally.refused_writes, tally.reads, tally.hits, tally.shared_hits, tally.errors);
   // Otherwise it showed nothing.
   EXPECT_GT(tally.rounds, 5U);
   EXPECT_GT(tally.hits, tally.reads / 5);
+  if (tiers == Tiers::kShared) {
+    EXPECT_GT(tally.shared_hits, tally.reads / 50);
+  }
   EXPECT_LT(tally.refused_writes, tally.writes / 2 + 20);
   EXPECT_LT(tally.errors, tally.reads / 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, AnswersTest,
-                         ::testing::Values(Engine::kSqlite, Engine::kPostgres),
-                         ::testing::PrintToStringParamName());
+                         ::testing::Values(std::pair{Engine::kSqlite, Tiers::kMemory},
+                                           std::pair{Engine::kPostgres, Tiers::kMemory},
+                                           std::pair{Engine::kPostgres, Tiers::kShared}),
+                         [](const auto& made) {
+                           return ::testing::PrintToString(made.param.first) +
+                                  (made.param.second == Tiers::kShared ? "Shared" : "");
+                         });
 
 }  // namespace
 }  // namespace weir::test

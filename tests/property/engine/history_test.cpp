@@ -14,10 +14,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/real_database.hpp"
+#include "tests/support/resurrecting_store.hpp"
 #include "tests/support/servers.hpp"
+#include "weir/open_driver.hpp"
 #include "weir/weir.hpp"
 
 namespace weir::test {
@@ -32,15 +35,19 @@ constexpr int kKeys = 4;     // one for each writer
 constexpr std::uint64_t kReadsBetween = 12;
 constexpr std::size_t kRecordAll = 100'000;  // of each reader; then one of sixteen
 
-class HistoryTest : public ::testing::TestWithParam<Engine> {
+/// What stands between the processes and their database.
+enum class Tiers { kMemory, kShared };
+
+class HistoryTest : public ::testing::TestWithParam<std::pair<Engine, Tiers>> {
  protected:
   void SetUp() override {
     std::string server;
-    if (GetParam() == Engine::kPostgres) {
+    const auto [engine, tiers] = GetParam();
+    if (engine == Engine::kPostgres) {
       WEIR_POSTGRES_DSN_OR_SKIP(dsn);
       server = dsn;
     }
-    database_ = RealDatabase::make(GetParam(), server);
+    database_ = RealDatabase::make(engine, server);
     const auto foreign = database_->foreign();
     for (const char* table : {"left_side", "right_side"}) {
       foreign->run(fmt::format("CREATE TABLE {} (id INT PRIMARY KEY, n BIGINT)", table));
@@ -48,7 +55,20 @@ class HistoryTest : public ::testing::TestWithParam<Engine> {
         foreign->run(fmt::format("INSERT INTO {} VALUES ({}, 0)", table, key));
     }
     database_->install();
-    for (auto& process : processes_) process.emplace(Database::open(database_->options()));
+    store_->keep_past();
+    for (auto& process : processes_) {
+      Options options = database_->options();
+      if (tiers == Tiers::kMemory) {
+        process.emplace(Database::open(options));
+        continue;
+      }
+      // The second process has no memory of its own: every one of its hits is a shared one.
+      if (processes_[0]) options.memory.capacity = Bytes{0};
+      options.redis = RedisOptions{.url = "redis://fake", .min_cost = std::chrono::microseconds{0}};
+      std::unique_ptr<spi::Driver> driver = open_driver(options);
+      process.emplace(Database::open(std::move(options), std::move(driver), system_clock(),
+                                     std::make_unique<ResurrectingStore>(store_, 20'261'122)));
+    }
   }
 
   /// Runs `step` until the time is over; an exception ends the test.
@@ -82,7 +102,8 @@ class HistoryTest : public ::testing::TestWithParam<Engine> {
       record.end = system_clock().now();
       for (const auto& [key, left, right] : result.as<int, std::int64_t, std::int64_t>())
         record.seen.push_back({key, left, right});
-      if (result.source() == Source::kMemory) ++hits_;
+      if (result.source() == Source::kMemory || result.source() == Source::kRedis) ++hits_;
+      if (result.source() == Source::kRedis) ++shared_hits_;
       // Memory is finite where hits take a microsecond.
       if (reads.size() < kRecordAll || number % 16 == 0) reads.push_back(std::move(record));
       ++reads_done_;
@@ -124,11 +145,13 @@ class HistoryTest : public ::testing::TestWithParam<Engine> {
   }
 
   std::unique_ptr<RealDatabase> database_;
+  const std::shared_ptr<FakeRemoteStore> store_ = std::make_shared<FakeRemoteStore>(system_clock());
   std::array<std::optional<Database>, 2> processes_;
   TimePoint end_{};
   std::atomic<bool> failed_{false};
   std::atomic<std::uint64_t> reads_done_{0};
   std::atomic<std::uint64_t> hits_{0};
+  std::atomic<std::uint64_t> shared_hits_{0};
   std::mutex mutex_;
   std::vector<std::string> errors_;
 };
@@ -156,15 +179,23 @@ TEST_P(HistoryTest, EveryReadWasPossible) {
   EXPECT_EQ(impossible.size(), 0U)
       << "of " << all_reads.size()
       << " reads; the first: " << (impossible.empty() ? "" : impossible.front());
-  fmt::print("{} writes, {} reads, {} hits, {} impossible\n", all_writes.size(), reads_done_.load(),
-             hits_.load(), impossible.size());
+  fmt::print("{} writes, {} reads, {} hits ({} shared), {} impossible\n", all_writes.size(),
+             reads_done_.load(), hits_.load(), shared_hits_.load(), impossible.size());
+  if (GetParam().second == Tiers::kShared) {
+    EXPECT_GT(shared_hits_, 20U);
+  }
   EXPECT_GT(all_writes.size(), 20U);  // otherwise it showed nothing
   EXPECT_GT(hits_, reads_done_ / 20);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, HistoryTest,
-                         ::testing::Values(Engine::kSqlite, Engine::kPostgres),
-                         ::testing::PrintToStringParamName());
+                         ::testing::Values(std::pair{Engine::kSqlite, Tiers::kMemory},
+                                           std::pair{Engine::kPostgres, Tiers::kMemory},
+                                           std::pair{Engine::kPostgres, Tiers::kShared}),
+                         [](const auto& made) {
+                           return ::testing::PrintToString(made.param.first) +
+                                  (made.param.second == Tiers::kShared ? "Shared" : "");
+                         });
 
 }  // namespace
 }  // namespace weir::test

@@ -313,10 +313,9 @@ class FakeFeed final : public spi::ChangeFeed {
     database_->count(FakeCall::kPull);
     stop_at_gate(Hold::kBefore, deadline);
     if (const auto error = database_->take_failure(FakeCall::kPull)) throw Error{*error};
-    spi::Pull pull = database_->pull(previous_, wants_history_);
+    previous_ = database_->pull(previous_, wants_history_);
     stop_at_gate(Hold::kAfter, deadline);
-    previous_ = pull;
-    return pull;
+    return *previous_;
   }
 
  private:

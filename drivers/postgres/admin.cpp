@@ -38,7 +38,8 @@ int installed_version(pqxx::work& work) {
   if (version.empty()) {
     throw Error{
         ErrorCode::kMigration,
-        "migrate: table weir.meta is empty: run \"weir migrate down\", then \"weir migrate up\"",
+        "migrate: table weir.meta is empty, so nobody knows which version this is: run DROP SCHEMA "
+        "weir CASCADE, then \"weir migrate up\" and \"weir track\"",
         {.backend = "postgresql"}};
   }
   return version[0][0].as<int>();
@@ -52,6 +53,21 @@ void refuse_newer(int installed) {
                   "{}: use a newer weir",
                   installed, known_version()),
       {.backend = "postgresql"}};
+}
+
+/// Somebody may have added the event triggers later, with more rights than the schema's owner has.
+void refuse_foreign_event_triggers(pqxx::work& work) {
+  const pqxx::result foreign = work.exec(
+      "SELECT string_agg(evtname, ', ' ORDER BY evtname), "
+      "string_agg(DISTINCT pg_get_userbyid(evtowner), ', ') FROM pg_event_trigger "
+      "WHERE evtname IN ('weir_ddl', 'weir_drop') AND NOT pg_has_role(evtowner, 'USAGE')");
+  if (foreign[0][0].is_null()) return;
+  throw Error{ErrorCode::kPermission,
+              fmt::format("migrate down: the event triggers {} belong to {}: run \"weir migrate "
+                          "down\" as that role, or have it drop them first (DROP EVENT TRIGGER "
+                          "weir_ddl; DROP EVENT TRIGGER weir_drop)",
+                          foreign[0][0].as<std::string>(), foreign[0][1].as<std::string>()),
+              {.sqlstate = "42501", .backend = "postgresql"}};
 }
 
 /// Serialises migrations, also against `psql -1 -f`.
@@ -168,7 +184,10 @@ std::vector<spi::AdminStep> Admin::migrate_down(spi::DryRun dry_run, const Progr
       const int installed = installed_version(work);
       refuse_newer(installed);
       if (installed < migration->number) return false;
-      if (dry_run == spi::DryRun::kNo) work.exec(std::string{migration->down_sql});
+      if (dry_run == spi::DryRun::kNo) {
+        refuse_foreign_event_triggers(work);
+        work.exec(std::string{migration->down_sql});
+      }
       return true;
     });
     if (!applies) continue;

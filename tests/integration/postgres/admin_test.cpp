@@ -121,6 +121,15 @@ TEST_F(AdminTest, SomebodyElsesSchemaOfThatNameIsLeftAlone) {
   EXPECT_EQ(value("SELECT to_regclass('weir.theirs') IS NOT NULL"), "t");
 }
 
+TEST_F(AdminTest, ASchemaWithoutItsVersionNamesAWayOutThatWorks) {
+  up();
+  run("DELETE FROM weir.meta");
+  EXPECT_THAT(failure([&] { up(); }).what(), HasSubstr("DROP SCHEMA weir CASCADE"));
+  EXPECT_THAT(failure([&] { down(); }).what(), HasSubstr("DROP SCHEMA weir CASCADE"));
+  run("DROP SCHEMA weir CASCADE");
+  EXPECT_EQ(up().size(), 1U);
+}
+
 TEST_F(AdminTest, DownDropsNothingWhenSomebodyPutATableIntoTheSchema) {
   up();
   run("CREATE TABLE weir.theirs(a int)");
@@ -166,6 +175,28 @@ TEST_F(AdminTest, ARoleWithoutSuperuserRightsInstallsWithTheFingerprint) {
   const auto tracked = outcomes(as_installer->track({}, spi::DryRun::kNo, {}));
   EXPECT_EQ(tracked.at("public.a_own"), "tracked");
   EXPECT_THAT(tracked.at("public.theirs"), StartsWith("failed: "));
+  as_installer->migrate_down(spi::DryRun::kNo, {});
+  EXPECT_EQ(as_installer->status().installed, 0);
+}
+
+TEST_F(AdminTest, DownNamesWhoOwnsTheEventTriggersAndMustDropThemFirst) {
+  const std::string installer = role();
+  run(fmt::format(
+      "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {0}', current_database()); "
+      "END $$",
+      installer));
+  const auto as_installer = make_admin(
+      options_for(with(dsn(), {{"user", installer}, {"password", "secret"}})), system_clock());
+  as_installer->migrate_up(spi::DryRun::kNo, {});
+  run("CREATE EVENT TRIGGER weir_ddl ON ddl_command_end EXECUTE FUNCTION weir.on_ddl();"
+      "CREATE EVENT TRIGGER weir_drop ON sql_drop EXECUTE FUNCTION weir.on_ddl()");
+  const Error error = failure([&] { as_installer->migrate_down(spi::DryRun::kNo, {}); });
+  EXPECT_EQ(error.code(), ErrorCode::kPermission);
+  EXPECT_THAT(error.what(), HasSubstr("event triggers weir_ddl, weir_drop belong to " +
+                                      value("SELECT current_user")));
+  EXPECT_THAT(error.what(), HasSubstr("DROP EVENT TRIGGER weir_ddl"));
+  EXPECT_EQ(as_installer->status().installed, 1);
+  run("DROP EVENT TRIGGER weir_ddl; DROP EVENT TRIGGER weir_drop");
   as_installer->migrate_down(spi::DryRun::kNo, {});
   EXPECT_EQ(as_installer->status().installed, 0);
 }

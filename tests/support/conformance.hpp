@@ -322,6 +322,26 @@ TEST_P(DriverConformance, ASyntaxErrorTellsItsPositionAndLeavesTheConnectionUsab
   EXPECT_EQ(count_items(), 0);
 }
 
+TEST_P(DriverConformance, CheckingBringsTheErrorOfRunningAndRunsNothing) {
+  const auto code_of = [&](std::string_view sql) {
+    try {
+      reader_->check(sql, soon());
+    } catch (const Error& e) {
+      EXPECT_TRUE(e.connection_usable());
+      return e.code();
+    }
+    return ErrorCode::kInternal;  // none
+  };
+  EXPECT_EQ(code_of("SELECT 1 FORM items"), ErrorCode::kSyntax);
+  EXPECT_EQ(code_of("SELECT * FROM nowhere"), ErrorCode::kUndefinedObject);
+  EXPECT_EQ(code_of("INSERT INTO nowhere VALUES (1)"), ErrorCode::kUndefinedObject);
+  EXPECT_EQ(code_of("SELECT nothing FROM items"), ErrorCode::kUndefinedObject);
+  EXPECT_EQ(code_of("SELECT count(*) FROM items"), ErrorCode::kInternal);
+  const std::int64_t before = count_items();
+  EXPECT_EQ(code_of("DELETE FROM items"), ErrorCode::kInternal);
+  EXPECT_EQ(count_items(), before);
+}
+
 TEST_P(DriverConformance, AMissingTableOrColumnIsAnUndefinedObject) {
   error_of(ErrorCode::kUndefinedObject, [&] { read("SELECT * FROM nowhere"); });
   error_of(ErrorCode::kUndefinedObject, [&] { read("SELECT absent FROM items"); });

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/engine/fork_guard.hpp"
+#include "src/sql/bounds.hpp"
 #include "weir/error.hpp"
 
 namespace weir::detail {
@@ -318,12 +319,7 @@ std::uint64_t Core::execute(const Asker& asker, std::string_view sql, const Para
 
 void Core::invalidate(const Asker& asker, spi::InvalidationKind kind, std::string_view target) {
   check_usable();
-  constexpr std::size_t kLongest = 200;
-  if (target.empty() || target.size() > kLongest) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("invalidate: the target has {} bytes; it must have 1 to {}",
-                            target.size(), kLongest));
-  }
+  require_argument("invalidate: the target", target, kLongestTarget);
   const spi::Deadline deadline = deadline_after(clock_.now(), asker.policy.timeout);
   Lease lease = this->lease(asker, spi::Access::kWrite, deadline);
   const Wrote wrote{puller_};

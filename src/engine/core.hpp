@@ -112,6 +112,7 @@ class Core {
   std::uint64_t execute(const Asker& asker, std::string_view sql, const Params& params);
   [[nodiscard]] Explanation explain(const Asker& asker, std::string_view sql);
 
+  static constexpr std::size_t kLongestTarget = 200;  ///< Of an invalidation, in bytes.
   void invalidate(const Asker& asker, spi::InvalidationKind kind, std::string_view target);
   void clear();
   [[nodiscard]] Token token(const Asker& asker);

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "src/engine/transaction_impl.hpp"
+#include "src/sql/bounds.hpp"
 #include "weir/error.hpp"
-#include "weir/spi/text.hpp"
 
 namespace weir {
 
@@ -15,19 +15,9 @@ using detail::Core;
 
 namespace {
 
-// PostgreSQL cuts a longer name, so that two savepoints could be one.
 void check_savepoint(std::string_view name) {
-  constexpr std::size_t kLongest = 63;
-  if (name.empty() || name.size() > kLongest) {
-    throw Error(ErrorCode::kUsage, fmt::format("savepoint: the name is {} bytes long; must be 1 to "
-                                               "{}",
-                                               name.size(), kLongest));
-  }
-  if (const auto fault = spi::find_text_fault(name)) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("savepoint: the name has {} at byte {}; must be UTF-8 without NUL",
-                            fault->what, fault->offset));
-  }
+  // PostgreSQL cuts a longer name, so that two savepoints could be one.
+  detail::require_argument("savepoint: the name", name, 63);
 }
 
 }  // namespace
@@ -153,6 +143,7 @@ void Transaction::Impl::release(std::string_view name) {
 }
 
 void Transaction::Impl::invalidate(spi::InvalidationKind kind, std::string_view target) {
+  detail::require_argument("invalidate: the target", target, Core::kLongestTarget);
   wrote_ = true;
   connection().invalidate(kind, target, deadline());
 }

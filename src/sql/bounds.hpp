@@ -45,4 +45,17 @@ inline void require_text(std::string_view field, std::string_view text, std::siz
   }
 }
 
+/// Throws `kUsage` unless an argument of a call has 1 to `most` bytes of UTF-8 without NUL. `what`
+/// names call and argument: "savepoint: the name".
+inline void require_argument(std::string_view what, std::string_view text, std::size_t most) {
+  if (text.empty() || text.size() > most) {
+    throw Error{ErrorCode::kUsage,
+                fmt::format("{} is {} bytes long; must be 1 to {}", what, text.size(), most)};
+  }
+  if (const auto fault = spi::find_text_fault(text)) {
+    throw Error{ErrorCode::kUsage, fmt::format("{} has {} at byte {}; must be UTF-8 without NUL",
+                                               what, fault->what, fault->offset)};
+  }
+}
+
 }  // namespace weir::detail

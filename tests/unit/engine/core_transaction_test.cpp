@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <future>
 #include <string>
 #include <utility>
@@ -105,6 +106,24 @@ TEST_F(CoreTest, ASavepointsNameHas1To63BytesOfCleanText) {
   EXPECT_EQ(fake_->calls(FakeCall::kSavepoint), 0U);
   transaction->savepoint(std::string(63, 'x'));
   transaction->release(std::string(63, 'x'));
+}
+
+TEST_F(CoreTest, AnInvalidationsTargetIsCheckedInATransactionAndOutsideOfOne) {
+  auto transaction = begin();
+  for (const std::string& wrong : {std::string{}, std::string(201, 'x'), std::string("a\0b", 3)}) {
+    for (const auto& call : std::vector<std::function<void()>>{
+             [&] { transaction->invalidate(spi::InvalidationKind::kTag, wrong); },
+             [&] { core().invalidate(asker_, spi::InvalidationKind::kTag, wrong); }}) {
+      try {
+        call();
+        ADD_FAILURE() << "accepted " << wrong.size() << " bytes";
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), ErrorCode::kUsage);
+        EXPECT_THAT(e.what(), HasSubstr("invalidate: the target"));
+      }
+    }
+  }
+  EXPECT_EQ(fake_->calls(FakeCall::kInvalidate), 0U);
 }
 
 TEST_F(CoreTest, AnEndedTransactionRefusesFurtherCalls) {

@@ -58,6 +58,8 @@ Examples:
 Exit status: 0 stopped as asked; 1 stopped before all was drained;
 2 the configuration is wrong; 3 it cannot start.)";
 
+constexpr std::chrono::milliseconds kLeast{1};  // of what must last
+
 /// What one invocation asks for; the subcommand parsed fills in its part and says how to run it.
 struct Request {
   MigrateArguments migrate{};
@@ -78,15 +80,20 @@ std::string shown(const std::string& word) {
 }
 
 CLI::Option* add_duration(CLI::App& command, const std::string& name,
+                          std::chrono::milliseconds least,
                           const std::function<void(std::chrono::milliseconds)>& set,
                           const std::string& help) {
-  const auto read = [set, name](const std::string& text) {
+  const auto read = [set, name, least](const std::string& text) {
     const auto duration = detail::parse_duration(text);
     if (!duration) {
       throw CLI::ValidationError(
           name, fmt::format("{} is no duration; expected 0 or digits and a unit, as in 250ms, 30s, "
                             "5min, 1h, up to 3650d",
                             shown(text)));
+    }
+    if (*duration < least) {
+      throw CLI::ValidationError(name, fmt::format("{} is too short; must be at least {}",
+                                                   shown(text), detail::format_duration(least)));
     }
     set(*duration);
   };
@@ -100,7 +107,7 @@ void add_target(CLI::App& command, Target& target) {
       ->type_name("DSN")
       ->envname("WEIR_DATABASE");
   add_duration(
-      command, "--timeout", [&target](auto limit) { target.timeout = limit; },
+      command, "--timeout", kLeast, [&target](auto limit) { target.timeout = limit; },
       "Limit for each statement (30s)");
 }
 
@@ -223,10 +230,11 @@ void add_query(CLI::App& app, Request& request) {
                                         "Run it so many times, 1 to 1000000 (1)")
       ->type_name("N");
   add_duration(
-      command, "--max-staleness", [&arguments](auto bound) { arguments.max_staleness = bound; },
+      command, "--max-staleness", std::chrono::milliseconds{0},
+      [&arguments](auto bound) { arguments.max_staleness = bound; },
       "Bound on staleness; 0 validates every hit (1s)");
   add_duration(
-      command, "--ttl", [&arguments](auto ttl) { arguments.ttl = ttl; },
+      command, "--ttl", kLeast, [&arguments](auto ttl) { arguments.ttl = ttl; },
       "Longest age served; caches what cannot be proven, too");
   add_statement(command, arguments.sql, arguments.rules, arguments.format);
   add_words(command, "PARAM", "Its parameters");
@@ -248,7 +256,8 @@ void add_tail(CLI::App& app, Request& request) {
     }
     arguments.interval = interval;
   };
-  add_duration(command, "--interval", set_interval, "Between two looks, 10ms to 1m (200ms)");
+  add_duration(command, "--interval", std::chrono::milliseconds{0}, set_interval,
+               "Between two looks, 10ms to 1m (200ms)");
   command.add_flag_callback(
       "--json", [&arguments] { arguments.format = Format::kJson; }, "Print JSON, an object a line");
   command.callback([&] { request.action = [&] { return run(request.tail); }; });

@@ -30,6 +30,16 @@ void declared(const weir::Database& db) {
   std::cout << top.rows() << now.rows() << hot.rows() << uncached.query("SELECT 1").rows() << '\n';
 }
 
+void stale(const weir::Database& db) {
+  // [revalidate]
+  using namespace std::chrono_literals;
+
+  const weir::Database pages = db.with({.stale_while_revalidate = 30s});
+  weir::Result list = pages.query("SELECT id, total FROM orders ORDER BY total DESC LIMIT 10");
+  // [revalidate]
+  std::cout << list.rows() << '\n';
+}
+
 void by_hand(const weir::Database& db) {
   // [invalidate]
   db.invalidate_table("orders");

@@ -39,6 +39,7 @@ struct Metrics {
   std::uint64_t errors_total{};          ///< Queries and writes that ended in an `Error`.
   std::uint64_t hint_errors_total{};     ///< Problems in hints; each text's when first seen.
   std::uint64_t stale_on_error_total{};  ///< Served under `stale_if_error`.
+  std::uint64_t stale_while_revalidate_total{};  ///< Served under that policy.
 
   std::uint64_t redis_hits_total{};     ///< Of `hits_total`, those from the shared tier.
   std::uint64_t redis_misses_total{};   ///< Lookups there that found nothing to serve.

@@ -31,6 +31,10 @@ struct Policy {
   /// While the journal or the database cannot be reached, serve an entry that was fresh this long
   /// ago or less. Default: never.
   std::optional<std::chrono::milliseconds> stale_if_error{};
+  /// Serve an entry that is known to have changed, and ask the database again in the background,
+  /// while it was proven fresh this long ago or less. Never after a write of this process, after
+  /// DDL or a reset, inside a transaction, or past `ttl`. Default: never.
+  std::optional<std::chrono::milliseconds> stale_while_revalidate{};
   std::optional<std::chrono::milliseconds> timeout{};  ///< Limit for the whole call; at least 1 ms.
   std::vector<std::string> tags{};  ///< Handles for `invalidate_tag`; 1 to 200 bytes each.
   /// Tables (`schema.name`) that functions in the statement read: with this its opaque functions

@@ -120,7 +120,7 @@ class Tuples {
 struct Provenance {
   Source source{Source::kDatabase};
   ReasonCode code{ReasonCode::kAbsent};
-  std::string reason{};      ///< Empty for a hit.
+  std::string reason{};      ///< Empty for a hit that is fresh.
   TimePoint read_started{};  ///< When the read that produced the rows began: they are at least as
                              ///< new as that moment.
   TimePoint answered{};      ///< When this call was answered.
@@ -225,7 +225,8 @@ class Result {
 
   [[nodiscard]] Source source() const noexcept { return provenance_.source; }
   [[nodiscard]] ReasonCode reason_code() const noexcept { return provenance_.code; }
-  /// Why it did not come from the cache, in words; empty for a hit.
+  /// Why it did not come from the cache, in words; empty for a hit, but for one served under
+  /// `stale_while_revalidate`, which says what changed.
   [[nodiscard]] const std::string& reason() const noexcept { return provenance_.reason; }
   /// How long before the answer the read that produced the rows began; zero when the database
   /// answered.

@@ -56,7 +56,9 @@ EntryRef Entry::create(Key key, EntryDraft draft) {
 }
 
 Entry::Entry(Key key, EntryDraft&& draft, Bytes charge)
-    : cell_count_{static_cast<std::uint32_t>(draft.dependencies.cells.size())},
+    : fresh_number_{draft.fresh.number},
+      fresh_started_{draft.fresh.started.time_since_epoch().count()},
+      cell_count_{static_cast<std::uint32_t>(draft.dependencies.cells.size())},
       hash_{key.hash},
       key_size_{key.bytes.size()},
       rows_{std::move(draft.rows)},

@@ -30,7 +30,8 @@ struct EntryDraft {
   Dependencies dependencies{};
   TimePoint read_started{};
   TimePoint expires{TimePoint::max()};
-  std::chrono::nanoseconds cost{};  ///< What the database took.
+  std::chrono::nanoseconds cost{};               ///< What the database took.
+  Freshness::Pulled fresh{0, TimePoint::min()};  ///< The pull it is known to have been fresh after.
 };
 
 /// A moment as eviction counts it, see `GreedyDual`.
@@ -67,6 +68,20 @@ class Entry {
   [[nodiscard]] std::chrono::nanoseconds cost() const noexcept { return cost_; }
   [[nodiscard]] Bytes charge() const noexcept { return charge_; }
 
+  /// The last pull after which it was proven fresh, as far as anybody noted it. The two are true
+  /// each for itself, and perhaps of two pulls.
+  [[nodiscard]] Freshness::Pulled fresh() const noexcept {
+    return {fresh_number_.load(std::memory_order_relaxed),  // each orders nothing: it was proven
+            TimePoint{Duration{fresh_started_.load(std::memory_order_relaxed)}}};
+  }
+  /// Notes that it was proven fresh after this pull. Not written when it is no news, as below.
+  void note_fresh(const Freshness::Pulled& pull) const noexcept {
+    const Freshness::Pulled known = fresh();
+    if (pull.number > known.number) fresh_number_.store(pull.number, std::memory_order_relaxed);
+    if (pull.started > known.started) {
+      fresh_started_.store(pull.started.time_since_epoch().count(), std::memory_order_relaxed);
+    }
+  }
   /// How often it was stored or found, at most `kMostUses`.
   [[nodiscard]] std::uint32_t uses() const noexcept {
     return uses_.load(std::memory_order_relaxed);  // an estimate: nothing else is read by it
@@ -115,6 +130,8 @@ class Entry {
   mutable std::atomic<std::uint32_t> uses_{1};
   mutable std::atomic<double> last_clock_{0};
   mutable std::atomic<std::uint32_t> last_turn_{0};
+  mutable std::atomic<std::uint64_t> fresh_number_;
+  mutable std::atomic<Duration::rep> fresh_started_;
   std::uint32_t cell_count_;
   std::uint64_t hash_;
   std::size_t key_size_;

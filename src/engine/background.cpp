@@ -34,14 +34,17 @@ Background::Background(Core& core, std::unique_ptr<spi::Listener> listener, Dura
 
 Background::~Background() {
   stop();
-  for (std::thread* thread : {&looker_, &listener_thread_}) {
+  const MutexLock lock{mutex_};
+  for (std::thread* thread : {&looker_, &listener_thread_, &refresher_}) {
     if (thread->joinable()) thread->detach();  // the heir, which ends right after this
   }
 }
 
 bool Background::on_own_thread() const noexcept {
   const std::thread::id self = std::this_thread::get_id();
-  return self == looker_.get_id() || self == listener_thread_.get_id();
+  const MutexLock lock{mutex_};
+  return self == refresher_.get_id() || self == looker_.get_id() ||
+         self == listener_thread_.get_id();
 }
 
 void Background::hand_over(std::unique_ptr<Core> core) {
@@ -50,6 +53,38 @@ void Background::hand_over(std::unique_ptr<Core> core) {
   heir_ = std::this_thread::get_id();
   stop_ = true;
   stopped_.notify_all();
+  wanted_.notify_all();
+}
+
+void Background::refresh_later(std::string key, std::function<void()> refresh) {
+  const MutexLock lock{mutex_};
+  if (stop_ || refreshing_.size() >= kMostRefreshes || !refreshing_.insert(key).second) return;
+  refreshes_.emplace_back(std::move(key), std::move(refresh));
+  wanted_.notify_one();
+  if (refresher_.joinable()) return;
+  refresher_ = std::thread{[this] {
+    this->refresh();
+    leave();
+  }};
+}
+
+void Background::refresh() {
+  for (;;) {
+    std::pair<std::string, std::function<void()>> next;
+    {
+      const MutexLock lock{mutex_};
+      while (!stop_ && refreshes_.empty()) wanted_.wait(mutex_);
+      if (stop_) return;
+      next = std::move(refreshes_.front());
+      refreshes_.pop_front();
+    }
+    try {
+      next.second();
+    } catch (const std::exception&) {  // a thread's edge: counted; the next caller asks again
+    }
+    const MutexLock lock{mutex_};
+    refreshing_.erase(next.first);
+  }
 }
 
 void Background::leave() {
@@ -61,15 +96,21 @@ void Background::leave() {
 }
 
 void Background::stop() {
+  std::thread refresher;
   {
     const MutexLock lock{mutex_};
     stop_ = true;
     stopped_.notify_all();
+    wanted_.notify_all();
+    refresher.swap(refresher_);  // none is started any more
   }
   if (listener_) listener_->interrupt();
-  for (std::thread* thread : {&looker_, &listener_thread_}) {
+  for (std::thread* thread : {&looker_, &listener_thread_, &refresher}) {
     if (thread->joinable() && thread->get_id() != std::this_thread::get_id()) thread->join();
   }
+  if (!refresher.joinable()) return;
+  const MutexLock lock{mutex_};
+  refresher_ = std::move(refresher);  // it is the one that calls this
 }
 
 bool Background::rest(Duration duration) {

@@ -1,9 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <unordered_set>
+#include <utility>
 
 #include "src/base/mutex.hpp"
 #include "weir/clock.hpp"
@@ -25,8 +30,9 @@ struct PullSchedule {
 /// How often the background thread looks: a quarter of the bound, from 5 ms to half a second.
 [[nodiscard]] Duration look_interval(Duration bound) noexcept;
 
-/// The engine's threads: one that keeps the label young and does the upkeep of pool and rules, and,
-/// where the database can wake us, one that listens.
+/// The engine's threads: one that keeps the label young and does the upkeep of pool and rules;
+/// where the database can wake us, one that listens; and, from the first time on that an answer is
+/// to be asked for anew while a stale one is served, one that does that.
 ///
 /// Thread safety: shared object safe. Lifetime: within its Core's; the destructor interrupts and
 /// joins. When the last handle goes in an event's slot on one of these threads, that thread takes
@@ -44,8 +50,12 @@ class Background {
   /// for. One call at a time.
   void stop() WEIR_EXCLUDES(mutex_);
 
+  /// Runs `refresh` soon, unless one under this key waits or runs already or too many do. What it
+  /// throws is swallowed.
+  void refresh_later(std::string key, std::function<void()> refresh) WEIR_EXCLUDES(mutex_);
+
   /// Whether this is called on one of these threads.
-  [[nodiscard]] bool on_own_thread() const noexcept;
+  [[nodiscard]] bool on_own_thread() const noexcept WEIR_EXCLUDES(mutex_);
   /// Stops the threads; the one that calls this deletes `core` as the last thing it does.
   /// REQUIRES: `on_own_thread()`, and `core` is the one this belongs to.
   void hand_over(std::unique_ptr<Core> core) WEIR_EXCLUDES(mutex_);
@@ -58,6 +68,7 @@ class Background {
  private:
   void look() WEIR_EXCLUDES(mutex_);
   void listen() WEIR_EXCLUDES(mutex_);
+  void refresh() WEIR_EXCLUDES(mutex_);
   /// The last thing a thread does: deletes the core, and this with it, if it took it over.
   void leave() WEIR_EXCLUDES(mutex_);
   /// False when it is time to stop.
@@ -70,9 +81,16 @@ class Background {
   std::atomic<bool> listening_{false};  // told in metrics only, orders nothing
   std::atomic<bool> leading_{false};    // likewise
 
-  Mutex mutex_;
+  static constexpr std::size_t kMostRefreshes = 1024;
+
+  mutable Mutex mutex_;
   CondVar stopped_;
   bool stop_ WEIR_GUARDED_BY(mutex_){false};
+  CondVar wanted_;  // a refresh, or the end
+  std::deque<std::pair<std::string, std::function<void()>>> refreshes_ WEIR_GUARDED_BY(mutex_);
+  std::unordered_set<std::string> refreshing_
+      WEIR_GUARDED_BY(mutex_);                     // those and the one that runs
+  std::thread refresher_ WEIR_GUARDED_BY(mutex_);  // started by the first
   std::unique_ptr<Core> taken_over_ WEIR_GUARDED_BY(mutex_);
   std::thread::id heir_ WEIR_GUARDED_BY(mutex_);  // who took it over
 

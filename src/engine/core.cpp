@@ -387,8 +387,14 @@ Explanation Core::explain(const Asker& asker, std::string_view sql) {
     explanation.relations.push_back({relation.name, relation.tracked, relation.note});
   }
   const EffectivePolicy policy = full_policy(call);
-  explanation.policy = {policy.mode,    policy.ttl,  policy.max_staleness, policy.stale_if_error,
-                        policy.timeout, policy.tags, policy.depends_on};
+  explanation.policy = {policy.mode,
+                        policy.ttl,
+                        policy.max_staleness,
+                        policy.stale_if_error,
+                        policy.stale_while_revalidate,
+                        policy.timeout,
+                        policy.tags,
+                        policy.depends_on};
   explanation.hint_problems = call.statement->hint().problems;
   return explanation;
 }

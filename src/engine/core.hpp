@@ -134,6 +134,7 @@ class Core {
   struct Miss {
     ReasonCode code{ReasonCode::kAbsent};
     std::string reason{};
+    EntryRef changed{};  ///< What was found, and is stale only because what it depends on changed.
   };
   /// Whether this is a child of the process that opened it. Then nothing of it may be touched, not
   /// even to end it: the threads are not here, and the sockets are the parent's.
@@ -247,8 +248,14 @@ class Core {
   [[nodiscard]] PullNeed need_of(const Call& call) const noexcept;
 
   [[nodiscard]] Result answer(Call& call);
-  [[nodiscard]] Result from_entry(const Call& call, const Entry& entry);
+  [[nodiscard]] Result from_entry(const Call& call, const Entry& entry,
+                                  Miss stale = {ReasonCode::kHit, {}, {}});
   [[nodiscard]] bool served_on_error(const Call& call, const Entry& entry) const;
+  /// Whether a changed entry may be served while it is refreshed: its staleness is bounded, by when
+  /// it was proven fresh, and it has seen this process's writes.
+  [[nodiscard]] bool served_while_refreshed(const Call& call, const Entry& entry) const;
+  /// Asks the database for the call's answer in the background, once per key.
+  void refresh_later(const Call& call, const Key& key);
   [[nodiscard]] std::string what_changed(const Call& call, const Label& label) const;
   [[nodiscard]] Result from_flight(Call& call, const Key& key, Miss miss);
   [[nodiscard]] Result lead(Call& call, const Key& key, Miss miss, FlightLead lead);

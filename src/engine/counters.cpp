@@ -58,6 +58,7 @@ void Counters::read_into(Metrics& metrics) const {
   metrics.errors_total = errors.read();
   metrics.hint_errors_total = hint_errors.read();
   metrics.stale_on_error_total = stale_on_error.read();
+  metrics.stale_while_revalidate_total = stale_while_revalidate.read();
   metrics.redis_hits_total = redis_hits.read();
   metrics.redis_misses_total = redis_misses.read();
   metrics.redis_stale_total = redis_stale.read();

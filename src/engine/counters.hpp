@@ -74,6 +74,7 @@ struct Counters {
   Counter errors;
   Counter hint_errors;
   Counter stale_on_error;
+  Counter stale_while_revalidate;
   Counter redis_hits;
   Counter redis_misses;
   Counter redis_stale;

@@ -11,7 +11,12 @@
 namespace weir::detail {
 
 Ruling Ruling::of(const EffectivePolicy& policy) noexcept {
-  return {policy.mode, policy.ttl, policy.max_staleness, policy.stale_if_error, policy.timeout};
+  return {policy.mode,
+          policy.ttl,
+          policy.max_staleness,
+          policy.stale_if_error,
+          policy.stale_while_revalidate,
+          policy.timeout};
 }
 
 void Ruling::override_with(const Policy& strong) noexcept {
@@ -19,6 +24,7 @@ void Ruling::override_with(const Policy& strong) noexcept {
   if (strong.ttl) ttl = strong.ttl;
   if (strong.max_staleness) max_staleness = *strong.max_staleness;
   if (strong.stale_if_error) stale_if_error = strong.stale_if_error;
+  if (strong.stale_while_revalidate) stale_while_revalidate = strong.stale_while_revalidate;
   if (strong.timeout) timeout = strong.timeout;
 }
 

@@ -19,6 +19,7 @@ struct Ruling {
   std::optional<std::chrono::milliseconds> ttl{};
   std::chrono::milliseconds max_staleness{EffectivePolicy::kDefaultStaleness};
   std::optional<std::chrono::milliseconds> stale_if_error{};
+  std::optional<std::chrono::milliseconds> stale_while_revalidate{};
   std::optional<std::chrono::milliseconds> timeout{};
 
   [[nodiscard]] static Ruling of(const EffectivePolicy& policy) noexcept;

@@ -33,6 +33,7 @@ void for_each_field(const Policy& policy, F&& f) {
   duration("ttl_ms", policy.ttl);
   duration("max_staleness_ms", policy.max_staleness);
   duration("stale_if_error_ms", policy.stale_if_error);
+  duration("stale_while_revalidate_ms", policy.stale_while_revalidate);
   duration("timeout_ms", policy.timeout);
 }
 

@@ -76,6 +76,8 @@ std::string Metrics::to_prometheus() const {
   out.counter("hint_errors_total", "Problems found in hints, each text's when first seen.",
               hint_errors_total);
   out.counter("stale_on_error_total", "Answers served under stale_if_error.", stale_on_error_total);
+  out.counter("stale_while_revalidate_total", "Answers served under stale_while_revalidate.",
+              stale_while_revalidate_total);
   out.counter("redis_hits_total", "Answers from the shared tier.", redis_hits_total);
   out.counter("redis_misses_total", "Lookups in the shared tier that found nothing to serve.",
               redis_misses_total);

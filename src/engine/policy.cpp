@@ -39,6 +39,7 @@ Policy overlay(Policy strong, const Policy& weak) {
   fill(strong.ttl, weak.ttl);
   fill(strong.max_staleness, weak.max_staleness);
   fill(strong.stale_if_error, weak.stale_if_error);
+  fill(strong.stale_while_revalidate, weak.stale_while_revalidate);
   fill(strong.timeout, weak.timeout);
   append(strong.tags, weak.tags);
   append(strong.depends_on, weak.depends_on);
@@ -50,6 +51,7 @@ EffectivePolicy resolve(Policy policy) {
           .ttl = policy.ttl,
           .max_staleness = policy.max_staleness.value_or(EffectivePolicy::kDefaultStaleness),
           .stale_if_error = policy.stale_if_error,
+          .stale_while_revalidate = policy.stale_while_revalidate,
           .timeout = policy.timeout,
           .tags = each_once(std::move(policy.tags)),
           .depends_on = each_once(std::move(policy.depends_on))};

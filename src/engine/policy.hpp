@@ -16,10 +16,11 @@ struct EffectivePolicy {
   CacheMode mode{CacheMode::kAuto};
   std::optional<std::chrono::milliseconds> ttl{};  ///< Empty: no limit.
   std::chrono::milliseconds max_staleness{kDefaultStaleness};
-  std::optional<std::chrono::milliseconds> stale_if_error{};  ///< Empty: never.
-  std::optional<std::chrono::milliseconds> timeout{};         ///< Empty: no limit of the policy's.
-  std::vector<std::string> tags{};                            ///< Sorted, each once.
-  std::vector<std::string> depends_on{};                      ///< Sorted, each once.
+  std::optional<std::chrono::milliseconds> stale_if_error{};          ///< Empty: never.
+  std::optional<std::chrono::milliseconds> stale_while_revalidate{};  ///< Empty: never.
+  std::optional<std::chrono::milliseconds> timeout{};  ///< Empty: no limit of the policy's.
+  std::vector<std::string> tags{};                     ///< Sorted, each once.
+  std::vector<std::string> depends_on{};               ///< Sorted, each once.
 };
 
 /// `strong`, with the fields it leaves empty taken from `weak`; tags and `depends_on` add up.

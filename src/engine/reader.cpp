@@ -45,6 +45,13 @@ Result Core::answer(Call& call) {
   if (call.decision.keep) {
     key = key_of(call, builder);
     if (auto result = from_memory(call, key, miss)) return *std::move(result);
+    if (const EntryRef changed = std::exchange(miss.changed, {});
+        changed && served_while_refreshed(call, *changed)) {
+      counters_.stale_while_revalidate.add();
+      refresh_later(call, key);
+      miss.reason += "; served while it is asked again";
+      return from_entry(call, *changed, std::move(miss));
+    }
     // What is read now should be labelled as having seen this process's writes, or the next lookup
     // finds it stale; and what that pull brings may be DDL.
     if (const PullNeed need = need_of(call); !puller_.satisfied(need))
@@ -101,11 +108,16 @@ std::optional<Result> Core::from_memory(const Call& call, const Key& key, Miss& 
       return std::nullopt;
     }
   }
+  const bool note = call.ruling.stale_while_revalidate.has_value();
+  // Taken before the verdict, which is then true after this pull at least.
+  const Freshness::Pulled pulled = note ? freshness_.pulled() : Freshness::Pulled{};
   switch (freshness_.judge(*entry->label(), dependencies)) {
     case Verdict::kFresh:
+      if (note) entry->note_fresh(pulled);
       return from_entry(call, *entry);
     case Verdict::kChanged:
       miss = {ReasonCode::kStale, what_changed(call, *entry->label())};
+      if (note) miss.changed = entry;
       return std::nullopt;
     case Verdict::kVoid:
       miss = {ReasonCode::kReset, "everything cached before was voided"};
@@ -131,14 +143,15 @@ bool Core::will_do(const Call& call, const FlightResult& landed) const {
          !expired({clock_.now(), landed.read_started, TimePoint::max(), call.ruling.ttl});
 }
 
-Result Core::from_entry(const Call& call, const Entry& entry) {
+Result Core::from_entry(const Call& call, const Entry& entry, Miss stale) {
   counters_.hits.add();
   if (events_.hit.listened()) {
     events_.hit.emit(
         {call.statement->normalized(), Source::kMemory, call.now - entry.read_started()});
   }
-  return Result{entry.rows(),
-                {Source::kMemory, ReasonCode::kHit, {}, entry.read_started(), call.now}};
+  return Result{
+      entry.rows(),
+      {Source::kMemory, stale.code, std::move(stale.reason), entry.read_started(), call.now}};
 }
 
 bool Core::served_on_error(const Call& call, const Entry& entry) const {
@@ -146,6 +159,34 @@ bool Core::served_on_error(const Call& call, const Entry& entry) const {
   return call.ruling.stale_if_error && pulled.number >= puller_.required() && pulled.number != 0 &&
          call.now - pulled.started <= *call.ruling.stale_if_error &&
          freshness_.judge(*entry.label(), entry.dependencies()) == Verdict::kFresh;
+}
+
+bool Core::served_while_refreshed(const Call& call, const Entry& entry) const {
+  const Freshness::Pulled fresh = entry.fresh();
+  return background_ && call.decision.proven && fresh.number >= puller_.required() &&
+         fresh.number != 0 && call.now - fresh.started <= *call.ruling.stale_while_revalidate &&
+         freshness_.judge_analysis(*entry.label()) == Verdict::kFresh;
+}
+
+void Core::refresh_later(const Call& call, const Key& key) {
+  struct Owned {
+    Asker asker;
+    std::optional<Query> declared;
+    std::string sql;
+    Params params;
+  };
+  auto owned = std::make_shared<const Owned>(
+      Owned{call.asker, call.declared ? std::optional{*call.declared} : std::nullopt,
+            std::string{call.sql}, call.params});
+  background_->refresh_later(std::string{key.bytes}, [this, owned] {
+    Call again = this->call(owned->asker, owned->sql, owned->declared ? &*owned->declared : nullptr,
+                            owned->params);
+    ready(again, nullptr);
+    if (!again.decision.keep) return;
+    KeyBuilder builder;
+    const Key same = key_of(again, builder);
+    (void)from_flight(again, same, {ReasonCode::kStale, "stale: asked again in the background"});
+  });
 }
 
 std::string Core::what_changed(const Call& call, const Label& label) const {
@@ -357,6 +398,7 @@ void Core::store(const Call& call, const Key& key, ReadOutcome& outcome) {
   draft.dependencies = {outcome.cells, outcome.tags};
   draft.read_started = outcome.started;
   draft.cost = outcome.took;
+  draft.fresh = {outcome.label->pull, outcome.label->started};
   if (call.ruling.ttl) {
     // Any number that differs from entry to entry spreads them.
     const auto seed = static_cast<std::uint64_t>(outcome.started.time_since_epoch().count());

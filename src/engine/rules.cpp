@@ -65,6 +65,7 @@ class RulesParser {
     if (rule.policy == Policy{}) {
       fail(table.source(),
            "the rule says nothing; must have one of mode, ttl, max_staleness, stale_if_error, "
+           "stale_while_revalidate, "
            "timeout, tags (which "
            "adds tags; tag matches them), depends_on");
     }
@@ -89,6 +90,8 @@ class RulesParser {
       rule.policy.max_staleness = duration(name, node);
     } else if (name == "stale_if_error") {
       rule.policy.stale_if_error = duration(name, node);
+    } else if (name == "stale_while_revalidate") {
+      rule.policy.stale_while_revalidate = duration(name, node);
     } else if (name == "timeout") {
       rule.policy.timeout = duration(name, node);
     } else if (name == "tags") {
@@ -100,7 +103,7 @@ class RulesParser {
           key.source(),
           fmt::format(
               "unknown key \"{}\"; must be one of name, table, tag, sql, mode, ttl, max_staleness, "
-              "stale_if_error, timeout, tags, depends_on",
+              "stale_if_error, stale_while_revalidate, timeout, tags, depends_on",
               name.substr(0, kShown)));
     }
     try {

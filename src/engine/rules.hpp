@@ -43,9 +43,9 @@ struct Rule {
 ///
 /// The file is TOML: a list of `[[rule]]` tables. Match keys, each a glob or a list of globs, at
 /// least one: `name`, `table`, `tag`, `sql`. Policy keys, at least one: `mode` ("auto", "off",
-/// "coalesce"), `ttl`, `max_staleness`, `stale_if_error`, `timeout` (durations, see
-/// `parse_duration`), `tags` and `depends_on` (lists). Globs and not regular expressions: they
-/// cannot blow up. Thread safety: shared object safe for const calls.
+/// "coalesce"), `ttl`, `max_staleness`, `stale_if_error`, `stale_while_revalidate`, `timeout`
+/// (durations, see `parse_duration`), `tags` and `depends_on` (lists). Globs and not regular
+/// expressions: they cannot blow up. Thread safety: shared object safe for const calls.
 class Rules {
  public:
   static constexpr std::size_t kLongestFile = 1024UL * 1024;

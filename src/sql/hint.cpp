@@ -64,6 +64,8 @@ class HintParser {
       duration(key, hint_.policy.max_staleness, value);
     } else if (key == "stale_if_error") {
       duration(key, hint_.policy.stale_if_error, value);
+    } else if (key == "stale_while_revalidate") {
+      duration(key, hint_.policy.stale_while_revalidate, value);
     } else if (key == "timeout") {
       duration(key, hint_.policy.timeout, value);
     } else if (key == "tag") {
@@ -75,10 +77,11 @@ class HintParser {
       if (value.empty()) problem("name is empty");
       hint_.name = value;
     } else {
-      problem(fmt::format(
-          "unknown key {}; known: ttl, max_staleness, stale_if_error, timeout, name, tag, "
-          "depends_on",
-          shown(key)));
+      problem(
+          fmt::format("unknown key {}; known: ttl, max_staleness, stale_if_error, "
+                      "stale_while_revalidate, timeout, name, tag, "
+                      "depends_on",
+                      shown(key)));
     }
   }
 

@@ -20,8 +20,8 @@ struct Hint {
 /// Reads the bodies of a statement's hint comments as one hint.
 ///
 /// A hint is words with blanks between: `auto`, `off`, `coalesce` (one of them), and `key=value`
-/// with the keys `ttl`, `max_staleness`, `stale_if_error`, `timeout` (durations, see
-/// `parse_duration`), `name`, `tag` and `depends_on` (the last two may repeat).
+/// with the keys `ttl`, `max_staleness`, `stale_if_error`, `stale_while_revalidate`, `timeout`
+/// (durations, see `parse_duration`), `name`, `tag` and `depends_on` (the last two may repeat).
 [[nodiscard]] Hint parse_hint(std::span<const std::string> bodies);
 
 }  // namespace weir::detail

@@ -27,6 +27,7 @@ void check_policy(const Policy& policy, std::string_view where) {
   duration("ttl", policy.ttl, kOne);
   duration("max_staleness", policy.max_staleness, kNone);
   duration("stale_if_error", policy.stale_if_error, kNone);
+  duration("stale_while_revalidate", policy.stale_while_revalidate, kNone);
   duration("timeout", policy.timeout, kOne);
   for (const std::string& tag : policy.tags) {
     require_text("tags: a tag", tag, 1, kLongestTag, where);

@@ -168,7 +168,7 @@ TEST(MemoryTierTest, OneLargeEntryMayTakeTheRoomOfManySmallOnes) {
 
 TEST(MemoryTierTest, RejectsWhatIsWorthLessThanAllItWouldDisplace) {
   MemoryTier tier{options_of(kSmall, kSmall, 1)};
-  for (int i = 0; i < 700; ++i) {
+  for (int i = 0; i < 690; ++i) {
     tier.put(key_of(std::to_string(i)), draft_of(result_of(100), 1s));
   }
   ASSERT_EQ(tier.stats().evicted_for_room, 0U);
@@ -183,7 +183,7 @@ TEST(MemoryTierTest, RejectsWhatIsWorthLessThanAllItWouldDisplace) {
 
 TEST(MemoryTierTest, ARejectedNewcomerGetsInOnceTheOthersHaveAged) {
   MemoryTier tier{options_of(kSmall, kSmall, 1)};
-  for (int i = 0; i < 700; ++i) {
+  for (int i = 0; i < 690; ++i) {
     tier.put(key_of(std::to_string(i)), draft_of(result_of(100), 1ms));
   }
   ASSERT_EQ(tier.stats().evicted_for_room, 0U);

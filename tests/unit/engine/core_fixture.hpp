@@ -27,7 +27,7 @@ class CoreTest : public ::testing::Test {
     if (!core_) {
       auto driver = std::make_unique<test::FakeDriver>(fake_, clock_);
       driver_ = driver.get();
-      core_ = std::make_shared<Core>(options_, std::move(driver), clock_, Threads::kNone);
+      core_ = std::make_shared<Core>(options_, std::move(driver), clock_, threads_);
       asker_ = core_->asker({}, {});
     }
     return *core_;
@@ -53,6 +53,7 @@ class CoreTest : public ::testing::Test {
   std::shared_ptr<test::FakeDatabase> fake_ = std::make_shared<test::FakeDatabase>();
   test::FakeClock clock_;
   Options options_{.database = "fake:memory"};
+  Threads threads_{Threads::kNone};
   test::FakeDriver* driver_{nullptr};
   std::shared_ptr<Core> core_;
   Asker asker_;

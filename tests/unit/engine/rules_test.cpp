@@ -45,6 +45,7 @@ mode = "coalesce"
 ttl = "5m"
 max_staleness = 0
 stale_if_error = "1h"
+stale_while_revalidate = "2h"
 timeout = "250ms"
 tags = ["a", "b"]
 depends_on = "public.prices"
@@ -59,6 +60,7 @@ depends_on = "public.prices"
   EXPECT_EQ(policy.ttl, 5min);
   EXPECT_EQ(policy.max_staleness, 0ms);
   EXPECT_EQ(policy.stale_if_error, 1h);
+  EXPECT_EQ(policy.stale_while_revalidate, 2h);
   EXPECT_EQ(policy.timeout, 250ms);
   EXPECT_THAT(policy.tags, ElementsAre("a", "b"));
   EXPECT_THAT(policy.depends_on, ElementsAre("public.prices"));

@@ -19,12 +19,14 @@ Hint parse(std::vector<std::string> bodies) { return parse_hint(bodies); }
 
 TEST(HintTest, ReadsEveryKey) {
   const Hint hint =
-      parse({" ttl=30s max_staleness=0 stale_if_error=1m timeout=250ms tag=user:42 tag=x "
+      parse({" ttl=30s max_staleness=0 stale_if_error=1m stale_while_revalidate=2m timeout=250ms "
+             "tag=user:42 tag=x "
              "depends_on=public.orders name=user:profile coalesce "});
   EXPECT_THAT(hint.problems, IsEmpty());
   EXPECT_EQ(hint.policy.ttl, 30s);
   EXPECT_EQ(hint.policy.max_staleness, 0ms);
   EXPECT_EQ(hint.policy.stale_if_error, 1min);
+  EXPECT_EQ(hint.policy.stale_while_revalidate, 2min);
   EXPECT_EQ(hint.policy.timeout, 250ms);
   EXPECT_EQ(hint.policy.mode, CacheMode::kCoalesceOnly);
   EXPECT_THAT(hint.policy.tags, ElementsAre("user:42", "x"));

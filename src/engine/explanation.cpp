@@ -66,6 +66,8 @@ std::string Explanation::to_string() const {
   });
   for (const std::string& tag : policy.tags)
     fmt::format_to(std::back_inserter(fields), " tag={}", tag);
+  for (const std::string& table : policy.depends_on)
+    fmt::format_to(std::back_inserter(fields), " depends_on={}", table);
   fmt::format_to(out, "policy     {}\n", fields);
   for (const std::string& problem : hint_problems)
     fmt::format_to(out, "hint       ignored: {}\n", problem);
@@ -88,10 +90,11 @@ std::string Explanation::to_json() const {
                    quote(relation.name), relation.tracked);
   }
   return fmt::format(
-      R"({{"normalized":{},"cacheable":{},"reasons":{},"relations":{},"keys":[],"tracked":{{{}}},"policy":{{{}"tags":{}}},"hint_problems":{}}})",
+      R"({{"normalized":{},"cacheable":{},"reasons":{},"relations":{},"keys":[],"tracked":{{{}}},"policy":{{{}"tags":{},"depends_on":{}}},"hint_problems":{}}})",
       quote(normalized), cacheable, json_list(reasons, quote),
       json_list(relations, [&](const Relation& relation) { return quote(relation.name); }), tracked,
-      fields, json_list(policy.tags, quote), json_list(hint_problems, quote));
+      fields, json_list(policy.tags, quote), json_list(policy.depends_on, quote),
+      json_list(hint_problems, quote));
 }
 
 }  // namespace weir

@@ -81,6 +81,15 @@ TEST_F(CoreTest, AHintInTheStatementCounts) {
   EXPECT_EQ(off.reason_code(), ReasonCode::kOff);
 }
 
+TEST_F(CoreTest, ExplainShowsThePolicyToItsLastField) {
+  const Explanation explanation = core().explain(
+      asker_, "/* weir: stale_while_revalidate=5s tag=a depends_on=main.x */ get orders 1");
+  EXPECT_THAT(explanation.to_string(),
+              HasSubstr("stale_while_revalidate_ms=5000 tag=a depends_on=main.x"));
+  EXPECT_THAT(explanation.to_json(), HasSubstr(R"("stale_while_revalidate_ms":5000)"));
+  EXPECT_THAT(explanation.to_json(), HasSubstr(R"("tags":["a"],"depends_on":["main.x"])"));
+}
+
 TEST_F(CoreTest, CoalesceOnlyKeepsNothing) {
   const Policy policy{.mode = CacheMode::kCoalesceOnly};
   (void)ask_with(policy, "get orders 1");

@@ -19,8 +19,8 @@ build=build/quickstart
 say() { printf '\n== %s\n' "$*"; }
 
 say "Building weir (SQLite only) in $build"
-cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DWEIR_WITH_POSTGRES=OFF -DWEIR_BUILD_TESTS=OFF \
-  --log-level=WARNING >/dev/null
+cmake -S . -B $build -G Ninja -DCMAKE_BUILD_TYPE=Release -DWEIR_WITH_POSTGRES=OFF -DWEIR_WITH_REDIS=OFF \
+  -DWEIR_BUILD_TESTS=OFF --log-level=WARNING >/dev/null
 NINJA_STATUS='[%f/%t %es] ' cmake --build $build --target shop_page weir_command
 
 say "A shop's page"

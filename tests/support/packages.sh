@@ -10,10 +10,10 @@ set -euo pipefail
 
 declare -A packages
 packages[build]="build-essential cmake ninja-build ccache pkg-config libboost-dev libfmt-dev libtomlplusplus-dev libcli11-dev
-  nlohmann-json3-dev libxxhash-dev liblz4-dev libsqlite3-dev libpq-dev libpqxx-dev libpg-query-dev libhiredis-dev
-  libssl-dev libcpp-httplib-dev"
-packages[test]="libgtest-dev libgmock-dev postgresql postgresql-contrib postgresql-client pgbouncer sqlite3 redis-server
-  redis-sentinel redis-tools openssl"
+  libxxhash-dev liblz4-dev libsqlite3-dev libpq-dev libpqxx-dev libpg-query-dev libhiredis-dev libssl-dev
+  libcpp-httplib-dev"
+packages[test]="libgtest-dev libgmock-dev nlohmann-json3-dev postgresql postgresql-contrib postgresql-client pgbouncer
+  sqlite3 redis-server redis-sentinel redis-tools openssl"
 packages[bench]="libbenchmark-dev libzstd-dev"
 packages[clang]="clang-14 clang libclang-rt-14-dev clang-format-14"
 

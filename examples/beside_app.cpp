@@ -1,6 +1,6 @@
 // One process of examples/beside_apps.sh: an application that reads through weir, or the writer.
 //
-//   beside_app read DSN                 prints each second: lookups, hit ratio, and how long after
+//   beside_app read DSN [REDIS STREAM]   prints each second: lookups, hit ratio, and how long after
 //                                        their commit changes were seen (median, longest)
 //   beside_app write DSN MILLISECONDS    changes a row every so often
 #include <algorithm>
@@ -114,13 +114,18 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words{argv + 1, argv + argc};
   for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, [](int) { stopped = 1; });
   try {
-    if (words.size() == 2 && words[0] == "read") {
+    if (words.size() >= 2 && words[0] == "read") {
       weir::Options options{.database = words[1]};
+      if (words.size() == 4) {
+        options.redis = weir::RedisOptions{.url = words[2]};
+        options.listen.via = weir::WakeUps::kStream;
+        options.listen.stream = words[3];
+      }
       Reader{std::move(options)}.run();
     } else if (words.size() == 3 && words[0] == "write") {
       write(words[1], milliseconds{std::stol(words[2])});
     } else {
-      std::cerr << "usage: beside_app read DSN | write DSN MILLISECONDS\n";
+      std::cerr << "usage: beside_app read DSN [REDIS STREAM] | write DSN MILLISECONDS\n";
       return 2;
     }
   } catch (const std::exception& error) {

@@ -78,7 +78,7 @@ TOML
 DSN=$dsn REDIS=$WEIR_TEST_REDIS_DSN run listen.log "$build/weir" listen --config "$work/listen.toml"
 await 'leads: looks' listen.log
 run app1.log "$build/examples/beside_app" read "$dsn"
-run app2.log "$build/examples/beside_app" read "$dsn"
+run app2.log "$build/examples/beside_app" read "$dsn" "$WEIR_TEST_REDIS_DSN" weir:changes:shop
 run writer.log "$build/examples/beside_app" write "$dsn" 250
 port=$(sed -n 's/.*port="\([0-9]*\)".*/\1/p' "$work/listen.log")
 echo "   metrics: http://127.0.0.1:$port/metrics"
@@ -93,7 +93,7 @@ metric() {
 }
 transactions() { ask "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"; }
 
-printf '\n%4s | %-33s | %-33s | %-8s | %s\n' '' 'application 1' 'application 2' \
+printf '\n%4s | %-33s | %-33s | %-8s | %s\n' '' 'application 1, woken by NOTIFY' 'application 2, woken by the stream' \
   database 'listener'
 printf '%4s | %9s %6s %16s | %9s %6s %16s | %8s | %s\n' s lookups/s hits 'seen after, ms' lookups/s hits \
   'seen after, ms' tx/s 'batches'

@@ -30,7 +30,7 @@ void declared(const weir::Database& db) {
   std::cout << top.rows() << now.rows() << hot.rows() << uncached.query("SELECT 1").rows() << '\n';
 }
 
-void stale(const weir::Database& db) {
+void revalidate(const weir::Database& db) {
   // [revalidate]
   using namespace std::chrono_literals;
 
@@ -92,6 +92,7 @@ void policies(const std::string& dsn, const std::string& rules_file) {
   });
   // [options]
   declared(db);
+  revalidate(db);
   by_hand(db);
   seeing(db);
 }

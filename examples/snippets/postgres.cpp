@@ -48,4 +48,14 @@ void pooling() {
   // [pgbouncer]
 }
 
+void stream() {
+  // [stream]
+  const weir::Database db = weir::Database::open({
+      .database = "postgresql://app@db/shop",
+      .listen = {.via = weir::WakeUps::kStream, .stream = "weir:changes:shop"},
+      .redis = weir::RedisOptions{.url = "redis://cache"},
+  });
+  // [stream]
+}
+
 }  // namespace snippets

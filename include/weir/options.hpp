@@ -42,6 +42,12 @@ struct MemoryOptions {
   void validate() const;
 };
 
+/// What tells an application of changes before it looks for them.
+enum class WakeUps {
+  kDatabase,  ///< Notifications, on a connection of its own; it may be elected to send them.
+  kStream,    ///< The Redis stream on which `weir listen` republishes changes; no connection more.
+};
+
 /// The in-process listener: makes changes seen in milliseconds instead of within `max_staleness`.
 struct ListenOptions {
   bool enabled{true};                            ///< PostgreSQL only.
@@ -51,6 +57,8 @@ struct ListenOptions {
   std::chrono::milliseconds prune_retention{
       std::chrono::hours{1}};  ///< Journal rows are kept this long; at least 1 s.
   std::chrono::milliseconds prune_interval{std::chrono::minutes{1}};  ///< At least 10 ms.
+  WakeUps via{WakeUps::kDatabase};  ///< `kStream` needs `Options::redis`.
+  std::string stream{};  ///< For `kStream`: its name, as in "weir:changes:shop"; 1 to 256 bytes.
   void validate() const;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/engine/fork_guard.hpp"
+#include "src/engine/stream_listener.hpp"
 #include "src/sql/bounds.hpp"
 #include "weir/error.hpp"
 
@@ -81,9 +82,15 @@ Core::Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& cl
   (void)puller_.ensure({clock_.now(), 0}, deadline_after(clock_.now(), {}));
   if (threads == Threads::kBackground) {
     const auto bound = options_.policy.max_staleness.value_or(EffectivePolicy::kDefaultStaleness);
-    background_.emplace(*this, options_.listen.enabled ? driver_->open_listener() : nullptr, bound,
-                        clock_);
+    background_.emplace(*this, open_listener(), bound, clock_);
   }
+}
+
+std::unique_ptr<spi::Listener> Core::open_listener() {
+  if (!options_.listen.enabled) return nullptr;
+  if (options_.listen.via == WakeUps::kDatabase || !shared_) return driver_->open_listener();
+  return std::make_unique<StreamListener>(shared_->store().open_stream(options_.listen.stream),
+                                          freshness_);
 }
 
 bool Core::forked() const noexcept { return fork_generation_ != fork_generation(); }

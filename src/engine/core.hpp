@@ -292,6 +292,8 @@ class Core {
   /// nobody's business.
   [[nodiscard]] std::string share(const Call& call, const SharedRead& read,
                                   const ReadOutcome& outcome);
+  /// What wakes this process; null for nothing.
+  [[nodiscard]] std::unique_ptr<spi::Listener> open_listener();
   void pulled(const Puller::Attempt& attempt);
   /// Leaves a journal row that voids what every process and the shared tier hold.
   void void_everywhere();

@@ -22,8 +22,9 @@ constexpr std::size_t kMostStatements = 100'000'000;
 constexpr std::size_t kMostShards = 1024;
 constexpr double kMostJitter = 0.5;
 constexpr std::size_t kLongestText = 64UL * 1024;  // of a DSN or a path
-constexpr std::size_t kLongestName = 63;           // of a PostgreSQL name
-constexpr std::size_t kLongestHost = 253;          // of a host name
+constexpr std::size_t kLongestStream = 256;
+constexpr std::size_t kLongestName = 63;   // of a PostgreSQL name
+constexpr std::size_t kLongestHost = 253;  // of a host name
 constexpr std::size_t kLongestNameSpace = 64;
 constexpr std::size_t kMostRedisConnections = 1000;
 constexpr Bytes kLargestRedisValue = Bytes::mebi(256);  // Redis itself takes 512 MiB
@@ -62,6 +63,7 @@ void ListenOptions::validate() const {
     require_duration("listen.idle_interval", *idle_interval, watch_interval, seconds{60});
   require_duration("listen.prune_retention", prune_retention, seconds{1});
   require_duration("listen.prune_interval", prune_interval, milliseconds{10});
+  if (via == WakeUps::kStream) require_text("listen.stream", stream, 1, kLongestStream);
 }
 
 void PostgresOptions::validate() const {
@@ -118,6 +120,9 @@ void Options::validate() const {
   pool.validate();
   memory.validate();
   listen.validate();
+  require_option(!listen.enabled || listen.via == WakeUps::kDatabase || redis.has_value(),
+                 "listen.via", "kStream",
+                 "kDatabase, unless options.redis says where the stream is");
   postgres.validate();
   sqlite.validate();
   if (redis) redis->validate();

@@ -86,6 +86,29 @@ Freshness::Applied Freshness::apply(const spi::Pull& pull, std::uint64_t number,
   return applied;
 }
 
+Freshness::Learned Freshness::learn(const ChangeBatch& batch) {
+  const LabelRef before = label();
+  if (!before || before->incarnation != batch.incarnation) return Learned::kMustPull;
+  const spi::Snapshot& known = before->snapshot;
+  if (known.standby || batch.from.standby || batch.to.standby) return Learned::kMustPull;
+  if (known.covers(batch.to)) return Learned::kKnown;
+  if (!known.covers(batch.from) || !batch.to.covers(known)) return Learned::kMustPull;
+  for (const spi::Change& change : batch.changes) {
+    if (change.kind == spi::ChangeKind::kEverything) return Learned::kMustPull;
+  }
+  Learned learned = Learned::kMustPull;
+  cells_.apply(batch.changes, {}, [&](bool complete) {
+    const MutexLock lock{mutex_};
+    if (label_ != before) return;  // a pull came in between; the next batch may join it
+    auto next = std::make_shared<Label>(*before);
+    next->snapshot = batch.to;
+    if (!complete) next->floor = std::make_shared<const spi::Snapshot>(batch.to);
+    label_ = std::move(next);
+    learned = Learned::kLearned;
+  });
+  return learned;
+}
+
 void Freshness::void_all() {
   const MutexLock lock{mutex_};
   const std::uint64_t next = generation_.fetch_add(1, std::memory_order_acq_rel) + 1;

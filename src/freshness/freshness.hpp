@@ -8,6 +8,7 @@
 
 #include "src/base/mutex.hpp"
 #include "src/freshness/cells.hpp"
+#include "src/freshness/change_batch.hpp"
 #include "src/freshness/label.hpp"
 #include "weir/clock.hpp"
 #include "weir/spi/change_feed.hpp"
@@ -80,6 +81,17 @@ class Freshness {
   /// Takes in a pull numbered `number` and sent at `started`. REQUIRES: numbers ascend, one call at
   /// a time.
   Applied apply(const spi::Pull& pull, std::uint64_t number, TimePoint started);
+
+  /// What taking in a batch of changes did that came on a stream, not by a pull.
+  enum class Learned : std::uint8_t {
+    kKnown,     ///< Nothing: it was known.
+    kLearned,   ///< Its changes are marked, and its snapshot is the label now.
+    kMustPull,  ///< It does not join what is known here, or is more than marks can tell.
+  };
+  /// Takes in what somebody else learned. When the newest label covers where the batch begins, then
+  /// what the batch's snapshot sees and the label's does not is in the batch, and the snapshot may
+  /// become the label, of the same pull as before: no bound is met by it, and no own write.
+  Learned learn(const ChangeBatch& batch);
 
   /// Voids every entry and label there is.
   void void_all() WEIR_EXCLUDES(mutex_);

@@ -131,6 +131,11 @@ int run(const std::vector<std::string>& words) {
     const ListenProcess service{weir, bench.dsn, redis};
     ::poll(nullptr, 0, 3000);
     bench.measure("weir listen beside, 20 to 80 ms", {.database = bench.dsn}, listening);
+    bench.measure("the same through the Redis stream",
+                  {.database = bench.dsn,
+                   .listen = {.via = weir::WakeUps::kStream, .stream = "weir:changes:bench"},
+                   .redis = weir::RedisOptions{.url = redis}},
+                  listening);
   }
   root.execute("DROP DATABASE " + name + " WITH (FORCE)");
   return 0;

@@ -327,6 +327,40 @@ TEST_P(ListenTest, TheLeaderRepublishesBatchesOnTheDatabasesStream) {
                     HasSubstr("weir_listen_stream_errors_total{database=\"shop\"} 0\n")));
 }
 
+TEST_P(ListenTest, AnAppOnTheStreamSeesChangesWithoutAConnectionThatListens) {
+  WEIR_DSN_OR_SKIP(url, "WEIR_TEST_REDIS_DSN");
+  const std::string name = dsn_.substr(dsn_.rfind('/') + 1);
+  const auto service = listen(config({}, fmt::format("[http]\nlisten = \"off\"\n[redis]\nurl = "
+                                                     "\"{}\"\nstream = \"test:{}\"\n",
+                                                     url, name)));
+  ASSERT_TRUE(service->wrote("leads: looks")) << service->output();
+  Options options{.database = dsn_,
+                  .listen = {.via = WakeUps::kStream, .stream = fmt::format("test:{}:shop", name)},
+                  .redis = RedisOptions{.url = url}};
+  options.policy.max_staleness = 1h;  // only the stream makes changes seen
+  const Database app = Database::open(options);
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (app.metrics().listening == 0 && std::chrono::steady_clock::now() < deadline) {
+  }
+  std::int64_t expected = users(app);
+  for (int write = 0; write < 10; ++write) {
+    execute(fmt::format("INSERT INTO users VALUES ({}, 'x')", 100 + write));
+    ++expected;
+    while (users(app) != expected && std::chrono::steady_clock::now() < deadline) {
+    }
+    ASSERT_EQ(users(app), expected);
+  }
+  // What it learned from the stream it keeps: read again, it is a hit.
+  EXPECT_EQ(app.query("SELECT count(*) FROM users").source(), Source::kMemory);
+  EXPECT_EQ(
+      app.query("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname "
+                "= current_database() AND application_name <> 'weir listen'")
+          .one<std::int64_t>(),
+      0);
+  // Far fewer pulls than batches: most of them joined.
+  EXPECT_LT(app.metrics().pulls_total, 10U);
+}
+
 TEST_P(ListenTest, ADeadRedisIsToldAndAppsAreWokenAllTheSame) {
   const auto service = listen(
       config({}, "[http]\nlisten = \"127.0.0.1:0\"\n[redis]\nurl = \"redis://127.0.0.1:1\"\n"));
@@ -368,17 +402,27 @@ TEST_P(ListenTroubleTest, TheBoundHoldsWithTheListenerAbsentKilledOrFrozen) {
   options.policy.max_staleness = kBound;
   const Database deaf = Database::open(options);
   const Database app = this->app(kBound);
+  WEIR_DSN_OR_SKIP(url, "WEIR_TEST_REDIS_DSN");
+  const std::string stream = "test:" + dsn_.substr(dsn_.rfind('/') + 1);
+  const std::string redis = fmt::format(
+      "[http]\nlisten = \"off\"\n[redis]\nurl = \"{}\"\nstream = \"{}\"\n", url, stream);
+  options.listen = {.via = WakeUps::kStream, .stream = stream + ":shop"};
+  options.redis = RedisOptions{.url = url};
+  const Database streamed = Database::open(options);
+  options.redis->url = "redis://127.0.0.1:1";
+  const Database cut_off = Database::open(options);
   std::int64_t count = users(app);
-  EXPECT_EQ(users(deaf), count);
+  for (const Database* other : {&deaf, &streamed, &cut_off}) EXPECT_EQ(users(*other), count);
   for (const Trouble trouble : {Trouble::kAbsent, Trouble::kKilled, Trouble::kFrozen}) {
     std::unique_ptr<ServiceProcess> service;
     if (trouble != Trouble::kAbsent) {
-      service = listen(config());
+      service = listen(config({}, redis));
       ASSERT_TRUE(service->wrote("shop: ")) << service->output();
       service->signal(trouble == Trouble::kKilled ? SIGKILL : SIGSTOP);
     }
     see_the_next_write_within(app, kBound, ++count);
-    see_the_next_write_within(deaf, kBound, ++count);
+    for (const Database* other : {&deaf, &streamed, &cut_off})
+      see_the_next_write_within(*other, kBound, ++count);
     if (trouble == Trouble::kFrozen) service->signal(SIGCONT);
   }
 }

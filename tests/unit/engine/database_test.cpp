@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/support/fake_driver.hpp"
+#include "tests/support/fake_remote_store.hpp"
 
 namespace weir {
 namespace {
@@ -91,6 +92,24 @@ TEST_F(DatabaseTest, ADeclaredQueryCarriesItsPolicy) {
   EXPECT_EQ(db.query("get orders 1").source(), Source::kMemory);
   EXPECT_EQ(db.with({.mode = CacheMode::kAuto}).query(off).source(), Source::kMemory)
       << "the call is stronger";
+}
+
+TEST_F(DatabaseTest, AStreamMakesAChangeSeenLongBeforeTheBoundInThePlaceOfTheDatabase) {
+  fake_->with_listener = true;  // which is not asked for one
+  options_.redis = RedisOptions{.url = "redis://fake"};
+  options_.listen = {.via = WakeUps::kStream, .stream = "changes"};
+  options_.policy.max_staleness = std::chrono::hours{1};
+  const auto store = std::make_shared<test::FakeRemoteStore>(system_clock());
+  const Database db =
+      Database::open(options_, std::make_unique<test::FakeDriver>(fake_, system_clock()),
+                     system_clock(), std::make_unique<test::SharedRemoteStore>(store));
+  ASSERT_TRUE(await([&] { return db.metrics().listening != 0; }));
+  EXPECT_EQ(db.metrics().leading, 0U);
+  (void)db.query("get orders 1");
+  fake_->write("orders", "1", "eleven");
+  EXPECT_EQ(value_of(db.query("get orders 1")), "ten");
+  store->open_stream("changes")->append("what cannot be read is a reason to pull", 10, {});
+  EXPECT_TRUE(await([&] { return value_of(db.query("get orders 1")) == "eleven"; }));
 }
 
 TEST_F(DatabaseTest, AListenersWakeUpMakesAChangeSeenLongBeforeTheBound) {

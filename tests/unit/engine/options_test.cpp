@@ -106,6 +106,13 @@ TEST(OptionsTest, EveryBadFieldIsRefusedNamingFieldValueAndBound) {
        "1m"},
       {[](Options& o) { o.listen.prune_retention = 999ms; }, "listen.prune_retention", "999 ms",
        "1s to"},
+      {[](Options& o) { o.listen.via = WakeUps::kStream; }, "listen.stream", "0 bytes",
+       "1 to 256 bytes"},
+      {[](Options& o) {
+         o.listen.via = WakeUps::kStream;
+         o.listen.stream = "weir:changes:shop";
+       },
+       "listen.via", "kStream", "options.redis"},
       {[](Options& o) { o.listen.prune_interval = 9ms; }, "listen.prune_interval", "9 ms", "10ms"},
       {[](Options& o) { o.postgres.application_name = std::string(64, 'a'); },
        "postgres.application_name", "64 bytes", "0 to 63"},

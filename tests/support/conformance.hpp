@@ -335,7 +335,7 @@ TEST_P(DriverConformance, CheckingBringsTheErrorOfRunningAndRunsNothing) {
   EXPECT_EQ(code_of("SELECT 1 FORM items"), ErrorCode::kSyntax);
   EXPECT_EQ(code_of("SELECT * FROM nowhere"), ErrorCode::kUndefinedObject);
   EXPECT_EQ(code_of("INSERT INTO nowhere VALUES (1)"), ErrorCode::kUndefinedObject);
-  EXPECT_EQ(code_of("SELECT nothing FROM items"), ErrorCode::kUndefinedObject);
+  EXPECT_EQ(code_of("SELECT absent FROM items"), ErrorCode::kUndefinedObject);
   EXPECT_EQ(code_of("SELECT count(*) FROM items"), ErrorCode::kInternal);
   const std::int64_t before = count_items();
   EXPECT_EQ(code_of("DELETE FROM items"), ErrorCode::kInternal);

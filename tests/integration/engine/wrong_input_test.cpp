@@ -22,6 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -101,10 +102,8 @@ TEST_P(WrongInputTest, ADatabaseThatIsNotThere) {
 }
 
 TEST_P(WrongInputTest, AWrongPassword) {
-  if (!postgres()) return;  // SQLite has none
-  const std::string right = options_.database;
-  const std::size_t colon = right.find(':', right.find("//") + 2);
-  options_.database = right.substr(0, colon + 1) + kPassword + right.substr(right.find('@'));
+  if (!postgres()) return;                                     // SQLite has none
+  options_.database += std::string{" password="} + kPassword;  // of two, libpq takes the last
   EXPECT_THAT(refused_to_open(ErrorCode::kConnection), HasSubstr("password authentication failed"));
 }
 
@@ -169,11 +168,11 @@ TEST_P(WrongInputTest, AWrongNumberOfParameters) {
     return std::string{refused(ErrorCode::kUsage, call).what()};
   };
   EXPECT_THAT(count([&] { (void)db.query("SELECT name FROM users WHERE id = $1"); }),
-              HasSubstr("takes 1 parameter, 0 were given"));
+              ContainsRegex("takes 1 parameter, 0 (were )?given"));
   EXPECT_THAT(count([&] { (void)db.query("SELECT name FROM users WHERE id = $1", 1, kPassword); }),
-              HasSubstr("takes 1 parameter, 2 were given"));
+              ContainsRegex("takes 1 parameter, 2 (were )?given"));
   EXPECT_THAT(count([&] { db.execute("DELETE FROM users WHERE id = $1"); }),
-              HasSubstr("takes 1 parameter, 0 were given"));
+              ContainsRegex("takes 1 parameter, 0 (were )?given"));
 }
 
 TEST_P(WrongInputTest, AParameterOfAWrongType) {

@@ -87,7 +87,7 @@ TEST_F(ListenerTest, ABatchHoldsEveryChangeBetweenItsSnapshots) {
   ASSERT_TRUE(step_until(*leader, take));
   ASSERT_EQ(batches.size(), 1U);
   const spi::AnnouncedBatch& batch = batches[0];
-  EXPECT_EQ(batch.from, elected);
+  EXPECT_TRUE(batch.from.covers(elected));  // a look in between may have found nothing
   std::map<spi::ChangeKind, std::string> told;
   for (const spi::Change& change : batch.changes) {
     told.emplace(change.kind, change.target);

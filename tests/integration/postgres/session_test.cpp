@@ -169,9 +169,7 @@ TEST_F(PostgresSessionTest, TheQuestionForTheStateSurvivesADeallocateAll) {
 TEST_F(PostgresSessionTest, WhatWasProvenHarmlessLeavesTheSessionAsItIs) {
   run("CREATE TABLE t (a int)");
   read("SELECT a FROM t");
-  connection_->use_session({}, never());
-  ask("INSERT INTO t VALUES (1)");
-  EXPECT_ANY_THROW(connection_->use_session({}, never())) << "a trigger may have set anything";
+  connection_->use_session({}, never());  // has no time to ask the server anything
 }
 
 // --- the profile ---

@@ -18,6 +18,7 @@ enum class ChangeKind : std::uint8_t {
   kTag,       ///< `target` is a tag.
   kTagPattern,  ///< `target` is a glob over tags.
   kEverything,  ///< Any DDL: every entry and every analysis.
+  kRows,  ///< `target` as for `kRelation`; only rows that `Change::rows` tells of were touched.
 };
 
 /// One change to one thing, as the journal tells it.
@@ -25,6 +26,13 @@ struct Change {
   ChangeId id{};
   ChangeKind kind{ChangeKind::kEverything};
   std::string target{};
+  /// Of `kRows`: for every tracked key column each value it had or got, in any row touched, but
+  /// NULL. Items `column:value`, with `kRowSeparator` between them; the value in canonical form,
+  /// that is a text which is equal for values that are equal in SQL. Values of different columns
+  /// may be missing only if no analysis true after this change keys by that column.
+  std::string rows{};
+
+  static constexpr char kRowSeparator = '\x1f';
 };
 
 /// What the journal still tells of the time before a process's first pull: enough to judge entries

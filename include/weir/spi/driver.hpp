@@ -50,6 +50,17 @@ struct RunOutcome {
 enum class Isolation : std::uint8_t { kReadCommitted, kRepeatableRead, kSerializable };
 enum class TransactionAccess : std::uint8_t { kReadWrite, kReadOnly };
 
+/// What a parameter is as the value of a key column.
+struct KeyText {
+  enum class Form : std::uint8_t {
+    kValue,    ///< `text` is the canonical form.
+    kNothing,  ///< Equal to no value: NULL.
+    kUnknown,  ///< Not known: any row may be meant.
+  };
+  Form form{Form::kUnknown};
+  std::string text{};
+};
+
 /// What a connection is in the middle of.
 enum class TransactionState : std::uint8_t { kIdle, kActive, kFailed, kLost };
 
@@ -142,6 +153,13 @@ class Driver {
   /// A change's id means the same in every process, so that one can judge what another one read.
   [[nodiscard]] virtual bool shares_change_ids() const noexcept { return false; }
   [[nodiscard]] virtual Scan scan(std::string_view sql) const = 0;
+  /// The canonical form of a parameter that is compared for equality with a column of
+  /// `KeyedReference::type`. An array is given element by element.
+  [[nodiscard]] virtual KeyText key_value(std::string_view type, const ParamView& value) const {
+    static_cast<void>(type);
+    static_cast<void>(value);
+    return {};
+  }
   /// Errors: `ConnectionError`, `kTimeout`, `kConfig`.
   [[nodiscard]] virtual std::unique_ptr<Connection> connect(Access access, Deadline deadline) = 0;
   /// Never null. Connects lazily.

@@ -202,6 +202,15 @@ std::vector<spi::AdminStep> Admin::track(const std::vector<std::string>& tables,
   return change_tracking(Tracking::kOn, tables, dry_run, progress);
 }
 
+std::vector<spi::AdminStep> Admin::track_keys(const std::string& table,
+                                              const std::vector<std::string>& columns,
+                                              spi::DryRun dry_run, const Progress& progress) {
+  if (columns.empty()) return track({table}, dry_run, progress);
+  throw Error{ErrorCode::kUsage,
+              fmt::format("track: the columns of {} cannot be told yet", table),
+              {.backend = "postgresql"}};
+}
+
 std::vector<spi::AdminStep> Admin::untrack(const std::vector<std::string>& tables,
                                            spi::DryRun dry_run, const Progress& progress) {
   return change_tracking(Tracking::kOff, tables, dry_run, progress);

@@ -177,6 +177,16 @@ std::vector<spi::AdminStep> SqliteAdmin::track(const std::vector<std::string>& t
   return work.finish();
 }
 
+std::vector<spi::AdminStep> SqliteAdmin::track_keys(const std::string& table,
+                                                    const std::vector<std::string>& columns,
+                                                    spi::DryRun dry_run, const Progress& progress) {
+  if (columns.empty()) return track({table}, dry_run, progress);
+  throw_admin(ErrorCode::kUsage,
+              fmt::format("track: the columns of {} cannot be told: SQLite's changes are told by "
+                          "table",
+                          table));
+}
+
 std::vector<spi::AdminStep> SqliteAdmin::untrack(const std::vector<std::string>& tables,
                                                  spi::DryRun dry_run, const Progress& progress) {
   if (location_.in_memory()) return {};

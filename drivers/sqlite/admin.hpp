@@ -30,6 +30,9 @@ class SqliteAdmin final : public spi::Admin {
   std::vector<spi::AdminStep> migrate_down(spi::DryRun dry_run, const Progress& progress) override;
   std::vector<spi::AdminStep> track(const std::vector<std::string>& tables, spi::DryRun dry_run,
                                     const Progress& progress) override;
+  std::vector<spi::AdminStep> track_keys(const std::string& table,
+                                         const std::vector<std::string>& columns,
+                                         spi::DryRun dry_run, const Progress& progress) override;
   std::vector<spi::AdminStep> untrack(const std::vector<std::string>& tables, spi::DryRun dry_run,
                                       const Progress& progress) override;
   [[nodiscard]] std::vector<spi::UntrackedTable> untracked() override;

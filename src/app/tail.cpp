@@ -34,10 +34,16 @@ std::string_view to_string(spi::ChangeKind kind) noexcept {
       return "tag";
     case spi::ChangeKind::kTagPattern:
       return "pattern";
+    case spi::ChangeKind::kRows:
+      return "rows";
     case spi::ChangeKind::kEverything:
       break;
   }
   return "everything";
+}
+
+[[nodiscard]] bool of_relation(const spi::Change& change) noexcept {
+  return change.kind == spi::ChangeKind::kRelation || change.kind == spi::ChangeKind::kRows;
 }
 
 /// Changes as lines; asks for the names of relations it has not met yet.
@@ -54,8 +60,7 @@ class Printer {
     }
     learn_names(pull.changes);
     for (const spi::Change& change : pull.changes) {
-      const auto known =
-          change.kind == spi::ChangeKind::kRelation ? names_.find(change.target) : names_.end();
+      const auto known = of_relation(change) ? names_.find(change.target) : names_.end();
       text += line(time, to_string(change.kind), change.id, change.target,
                    known == names_.end() ? change.target : known->second);
     }
@@ -69,8 +74,7 @@ class Printer {
       if (change.kind == spi::ChangeKind::kEverything) names_.clear();  // it may have been renamed
     }
     for (const spi::Change& change : changes) {
-      if (change.kind == spi::ChangeKind::kRelation && !names_.contains(change.target))
-        unknown.push_back(change.target);
+      if (of_relation(change) && !names_.contains(change.target)) unknown.push_back(change.target);
     }
     if (!unknown.empty()) names_.merge(admin_.names_of(unknown));
   }

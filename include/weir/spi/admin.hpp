@@ -76,6 +76,13 @@ class Admin {
   /// Puts triggers on `tables` (`table` or `schema.table`); on every user table when empty.
   virtual std::vector<AdminStep> track(const std::vector<std::string>& tables, DryRun dry_run,
                                        const Progress& progress) = 0;
+  /// Puts triggers on `table` that tell the values of these of its columns (see `Change::rows`);
+  /// without a column, writes are told as writes to the table as a whole. `track` chooses for
+  /// itself, and leaves alone what was chosen here. Errors: `kUsage` for a column that does not
+  /// exist or cannot be a key.
+  virtual std::vector<AdminStep> track_keys(const std::string& table,
+                                            const std::vector<std::string>& columns, DryRun dry_run,
+                                            const Progress& progress) = 0;
   virtual std::vector<AdminStep> untrack(const std::vector<std::string>& tables, DryRun dry_run,
                                          const Progress& progress) = 0;
   /// The tables without triggers, partitions among them, by name. One on which somebody disabled

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -115,6 +116,12 @@ std::set<std::string> JournalTest::changes() {
       case spi::ChangeKind::kRelation:
         told.insert(value(fmt::format("SELECT {}::regclass", change.target)));
         break;
+      case spi::ChangeKind::kRows: {
+        std::string rows = change.rows;
+        std::replace(rows.begin(), rows.end(), spi::Change::kRowSeparator, ' ');
+        told.insert(value(fmt::format("SELECT {}::regclass", change.target)) + " " + rows);
+        break;
+      }
       case spi::ChangeKind::kTag:
         told.insert("tag " + change.target);
         break;

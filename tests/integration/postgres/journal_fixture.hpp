@@ -50,7 +50,8 @@ class JournalTest : public ::testing::Test {
   /// A role that is dropped with the test; it may log in like the superuser.
   std::string role(const std::string& attributes = "LOGIN");
 
-  /// What the next pull tells: relation names, "tag …", "tags …", "everything", "reset: …".
+  /// What the next pull tells: relation names, "relation column:value …", "tag …", "tags …",
+  /// "everything", "reset: …".
   std::set<std::string> changes();
   spi::Pull pull() { return feed_->pull(in(std::chrono::seconds{20})); }
   void new_feed(const std::string& dsn) {

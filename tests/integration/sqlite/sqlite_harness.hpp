@@ -88,7 +88,7 @@ class SqliteTest : public ::testing::Test {
     return static_cast<std::int64_t>(run(*reader_, sql).rows->slot(0, 0));
   }
   /// What the next pull brings, as text: `*` for everything, the id for a relation, `#tag`,
-  /// `#~pattern`.
+  /// `#~pattern`; for rows the id and what they are told by.
   std::vector<std::string> changes() {
     std::vector<std::string> found;
     for (const spi::Change& change : feed_->pull(soon()).changes) {
@@ -98,6 +98,9 @@ class SqliteTest : public ::testing::Test {
           break;
         case spi::ChangeKind::kRelation:
           found.push_back(change.target);
+          break;
+        case spi::ChangeKind::kRows:
+          found.push_back(change.target + " " + change.rows);
           break;
         case spi::ChangeKind::kTag:
           found.push_back("#" + change.target);

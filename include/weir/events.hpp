@@ -39,9 +39,10 @@ struct EvictedEvent {
 };
 /// A change was learned, here or elsewhere made.
 struct InvalidationEvent {
-  enum class Kind : std::uint8_t { kRelation, kTag, kTagPattern, kEverything, kReset };
+  enum class Kind : std::uint8_t { kRelation, kTag, kTagPattern, kEverything, kRows, kReset };
   Kind kind{Kind::kRelation};
   std::string_view target{};  ///< Relation id, tag, pattern, or why everything was reset.
+  std::string_view rows{};    ///< kRows: the key values touched, as `spi::Change::rows` has them.
 };
 /// A result was not stored, a hint was malformed, or a rules file was not taken.
 struct RefusedEvent {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace weir {
 
@@ -17,6 +18,13 @@ struct Histogram {
   std::array<std::uint64_t, kBounds.size() + 1> counts{};
   std::uint64_t count{};
   double sum_seconds{};
+};
+
+/// What changes did to one statement's results since it was first analysed.
+struct StatementChanges {
+  std::string statement{};        ///< Its normal form.
+  std::uint64_t table_changes{};  ///< Changes to the tables it reads, whatever the rows.
+  std::uint64_t touched{};        ///< Lookups that found a result voided by a change.
 };
 
 /// Counters since the database was opened, as read at one moment (each exact, together not one
@@ -34,6 +42,8 @@ struct Metrics {
   std::uint64_t pulls_total{};
   std::uint64_t pull_failures_total{};
   std::uint64_t changes_total{};  ///< Changes learned by pulls.
+  /// Results found stale only because a key value of theirs shares its place with one that changed.
+  std::uint64_t key_collisions_total{};
   std::uint64_t resets_total{};
   std::uint64_t wake_ups_total{};
   std::uint64_t errors_total{};          ///< Queries and writes that ended in an `Error`.
@@ -66,6 +76,11 @@ struct Metrics {
   bool leading{};    ///< This process is the elected listener.
 
   bool redis_open{};  ///< The shared tier did not work lately and is not asked.
+
+  /// Of the statements remembered those whose tables changed most, most first; at most
+  /// `kMostStatements`.
+  std::vector<StatementChanges> statement_changes{};
+  static constexpr std::size_t kMostStatements = 100;
 
   Histogram redis_get_seconds{};  ///< Time a lookup in the shared tier took.
   Histogram redis_put_seconds{};

@@ -52,6 +52,13 @@ std::shared_ptr<StatementMemo> Contexts::memo(const Session& session) {
   return memo;
 }
 
+std::vector<std::shared_ptr<StatementMemo>> Contexts::memos() const {
+  const MutexLock lock{mutex_};
+  std::vector<std::shared_ptr<StatementMemo>> all;
+  for (const auto& [name, memo] : memos_) all.push_back(memo);
+  return all;
+}
+
 std::size_t Contexts::statements() const {
   const MutexLock lock{mutex_};
   std::size_t sum = 0;

@@ -31,6 +31,7 @@ class Contexts {
   [[nodiscard]] std::shared_ptr<StatementMemo> memo(const Session& session) WEIR_EXCLUDES(mutex_);
   /// Statement texts remembered, over all memos.
   [[nodiscard]] std::size_t statements() const WEIR_EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<std::shared_ptr<StatementMemo>> memos() const WEIR_EXCLUDES(mutex_);
 
   static constexpr std::size_t kRemembered = 100'000;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "src/engine/fork_guard.hpp"
@@ -52,7 +53,7 @@ Core::Core(Options options, std::unique_ptr<spi::Driver> driver, const Clock& cl
       driver_{std::move(driver)},
       defaults_{Ruling::of(resolve(options_.policy))},
       fork_generation_{fork_generation()},
-      freshness_{store ? Coverage::kChanged : Coverage::kAsked},
+      freshness_{store ? Coverage::kChanged : Coverage::kAsked, options_.memory.key_stripes},
       shared_{open_shared(options_, std::move(store), *driver_, clock_,
                           {[this](std::string_view reason) {
                              events_.degraded.emit({"redis", reason});
@@ -240,8 +241,15 @@ std::shared_ptr<const Facts> Core::analyze(const Call& call, spi::Connection& co
   facts->rules_version = rules_.version();
   facts->label = freshness_.label();  // before the catalog is read, as for any read
   facts->analysis = connection.analyze(call.sql, call.deadline);
-  for (const std::string& id : facts->analysis.dependencies)
-    facts->cells.push_back(freshness_.cells().relation(id));
+  for (const std::string& id : facts->analysis.dependencies) {
+    const bool keyed =
+        std::any_of(facts->analysis.keys.begin(), facts->analysis.keys.end(),
+                    [&](const spi::KeyedReference& key) { return key.relation == id; });
+    facts->dependencies.push_back({freshness_.cells().relation_cells(id), keyed});
+  }
+  std::uint64_t unset = NormalForm::kNotAnalysed;
+  call.statement->normal().changes_before.compare_exchange_strong(
+      unset, sum_of_changes(facts->dependencies), std::memory_order_relaxed);
   const Asker nobody{};
   facts->unresolved =
       policy_below({nobody, nullptr, call.params, call.sql, call.statement}, facts->analysis);
@@ -391,7 +399,17 @@ Explanation Core::explain(const Asker& asker, std::string_view sql) {
     explanation.reasons.push_back(fmt::format("the journal cannot be read: {}", failure));
   }
   for (const spi::RelationUse& relation : analysis.relations) {
-    explanation.relations.push_back({relation.name, relation.tracked, relation.note});
+    explanation.relations.push_back(
+        {relation.name, relation.tracked, relation.note, relation.whole});
+  }
+  for (const spi::KeyedReference& key : analysis.keys) {
+    for (const spi::KeyValue& value : key.values) {
+      explanation.keys.push_back({key.relation_name, key.column_name, value.parameter,
+                                  value.each_element,
+                                  value.shown.empty() ? value.literal : value.shown});
+    }
+    if (key.values.empty())
+      explanation.keys.push_back({key.relation_name, key.column_name, 0, false, std::nullopt});
   }
   const EffectivePolicy policy = full_policy(call);
   explanation.policy = {policy.mode,
@@ -406,6 +424,30 @@ Explanation Core::explain(const Asker& asker, std::string_view sql) {
   return explanation;
 }
 
+std::vector<StatementChanges> Core::statement_changes() const {
+  std::vector<StatementChanges> all;
+  std::unordered_set<std::uint64_t> told;
+  for (const auto& memo : contexts_.memos()) {
+    for (const StatementRef& statement : memo->statements()) {
+      const auto* const facts = static_cast<const Facts*>(statement->facts());
+      if (facts == nullptr || facts->dependencies.empty()) continue;
+      if (!told.insert(statement->id()).second) continue;
+      const NormalForm& normal = statement->normal();
+      const std::uint64_t now = sum_of_changes(facts->dependencies);
+      const std::uint64_t before = normal.changes_before.load(std::memory_order_relaxed);
+      all.push_back({normal.text, now - std::min(now, before),
+                     normal.touched.load(std::memory_order_relaxed)});
+    }
+  }
+  const auto more = [](const StatementChanges& a, const StatementChanges& b) {
+    return a.table_changes > b.table_changes;
+  };
+  const std::size_t most = std::min(all.size(), Metrics::kMostStatements);
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most), all.end(), more);
+  all.resize(most);
+  return all;
+}
+
 Metrics Core::metrics() const {
   Metrics metrics;
   counters_.read_into(metrics);
@@ -415,6 +457,7 @@ Metrics Core::metrics() const {
   metrics.memory_capacity_bytes = memory_.capacity().value;
   metrics.evicted_total = memory.evicted_for_room + memory.evicted_dead;
   metrics.statements = contexts_.statements();
+  metrics.statement_changes = statement_changes();
   const PoolStats pool = pool_.stats();
   metrics.connections_open = pool.open;
   metrics.connections_leased = pool.leased;
@@ -461,7 +504,8 @@ void Core::pulled(const Puller::Attempt& attempt) {
   }
   if (!events_.invalidated.listened()) return;
   for (const spi::Change& change : attempt.pull.changes) {
-    events_.invalidated.emit({static_cast<InvalidationEvent::Kind>(change.kind), change.target});
+    events_.invalidated.emit(
+        {static_cast<InvalidationEvent::Kind>(change.kind), change.target, change.rows});
   }
 }
 
@@ -472,7 +516,9 @@ static_assert(static_cast<int>(InvalidationEvent::Kind::kRelation) ==
               static_cast<int>(InvalidationEvent::Kind::kTagPattern) ==
                   static_cast<int>(spi::ChangeKind::kTagPattern) &&
               static_cast<int>(InvalidationEvent::Kind::kEverything) ==
-                  static_cast<int>(spi::ChangeKind::kEverything));
+                  static_cast<int>(spi::ChangeKind::kEverything) &&
+              static_cast<int>(InvalidationEvent::Kind::kRows) ==
+                  static_cast<int>(spi::ChangeKind::kRows));
 
 void Core::tick() {
   const TimePoint now = clock_.now();

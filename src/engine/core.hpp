@@ -17,6 +17,7 @@
 #include "src/engine/contexts.hpp"
 #include "src/engine/counters.hpp"
 #include "src/engine/decision.hpp"
+#include "src/engine/keyed.hpp"
 #include "src/engine/policy.hpp"
 #include "src/engine/rules.hpp"
 #include "src/freshness/freshness.hpp"
@@ -50,7 +51,7 @@ struct Facts final : StatementFacts {
   spi::Analysis analysis{};
   LabelRef label{};  ///< The analysis was made under it; null when there was no journal to ask.
   TimePoint made{};
-  std::vector<const Cell*> cells{};  ///< One for each of the analysis' dependencies.
+  std::vector<FactsDependency> dependencies{};  ///< One for each of the analysis'.
   Policy unresolved{};  ///< Hint, rules and defaults; neither the call's nor a declared query's.
   Ruling ruling{};      ///< What those say, built-in defaults filled in.
   std::uint64_t rules_version{};
@@ -256,7 +257,10 @@ class Core {
   [[nodiscard]] bool served_while_refreshed(const Call& call, const Entry& entry) const;
   /// Asks the database for the call's answer in the background, once per key.
   void refresh_later(const Call& call, const Key& key);
-  [[nodiscard]] std::string what_changed(const Call& call, const Label& label) const;
+  /// The cells the answer depends on, those of rows where it can be told which rows count.
+  [[nodiscard]] std::vector<const Cell*> cells_of(const Call& call);
+  /// In words, for an entry of the call that was found stale.
+  [[nodiscard]] std::string what_changed(const Call& call, const Label& label);
   [[nodiscard]] Result from_flight(Call& call, const Key& key, Miss miss);
   [[nodiscard]] Result lead(Call& call, const Key& key, Miss miss, FlightLead lead);
   [[nodiscard]] Result from_database(Call& call, Miss miss);
@@ -299,6 +303,7 @@ class Core {
   void void_everywhere();
   void adopt_environment(const spi::ConnectionInfo& info);
   [[nodiscard]] std::string environment() const WEIR_EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<StatementChanges> statement_changes() const;
 
   const Options options_;
   const Clock& clock_;

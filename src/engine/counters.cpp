@@ -53,6 +53,7 @@ void Counters::read_into(Metrics& metrics) const {
   metrics.pulls_total = pulls.read();
   metrics.pull_failures_total = pull_failures.read();
   metrics.changes_total = changes.read();
+  metrics.key_collisions_total = key_collisions.read();
   metrics.resets_total = resets.read();
   metrics.wake_ups_total = wake_ups.read();
   metrics.errors_total = errors.read();

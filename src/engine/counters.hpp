@@ -69,6 +69,7 @@ struct Counters {
   Counter pulls;
   Counter pull_failures;
   Counter changes;
+  Counter key_collisions;
   Counter resets;
   Counter wake_ups;
   Counter errors;

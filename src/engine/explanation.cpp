@@ -37,6 +37,23 @@ void for_each_field(const Policy& policy, F&& f) {
   duration("timeout_ms", policy.timeout);
 }
 
+std::string value_of(const Explanation::Key& key) {
+  if (key.parameter != 0)
+    return fmt::format("{}${}", key.each_element ? "any of " : "", key.parameter);
+  return key.value ? detail::json_quote(*key.value) : "null, so none";
+}
+
+std::string json_of(const Explanation::Key& key) {
+  std::string value;
+  if (key.parameter != 0) {
+    value = fmt::format(R"("parameter":{},"each_element":{})", key.parameter, key.each_element);
+  } else {
+    value = R"("value":)" + (key.value ? detail::json_quote(*key.value) : std::string{"null"});
+  }
+  return fmt::format(R"({{"relation":{},"column":{},{}}})", detail::json_quote(key.relation),
+                     detail::json_quote(key.column), value);
+}
+
 template <typename Range, typename F>
 std::string json_list(const Range& range, F&& element) {
   std::string text = "[";
@@ -59,7 +76,12 @@ std::string Explanation::to_string() const {
     fmt::format_to(out, "reads      {} ({}{}{})\n", relation.name,
                    relation.tracked ? "tracked" : "not tracked", relation.note.empty() ? "" : "; ",
                    relation.note);
+    if (!relation.whole.empty())
+      fmt::format_to(out, "rows       any of {}: {}\n", relation.name, relation.whole);
   }
+  for (const Key& key : keys)
+    fmt::format_to(out, "rows       of {} where {} = {}\n", key.relation, key.column,
+                   value_of(key));
   std::string fields;
   for_each_field(policy, [&](std::string_view name, const auto& value) {
     fmt::format_to(std::back_inserter(fields), "{}{}={}", fields.empty() ? "" : " ", name, value);
@@ -90,11 +112,11 @@ std::string Explanation::to_json() const {
                    quote(relation.name), relation.tracked);
   }
   return fmt::format(
-      R"({{"normalized":{},"cacheable":{},"reasons":{},"relations":{},"keys":[],"tracked":{{{}}},"policy":{{{}"tags":{},"depends_on":{}}},"hint_problems":{}}})",
+      R"({{"normalized":{},"cacheable":{},"reasons":{},"relations":{},"keys":{},"tracked":{{{}}},"policy":{{{}"tags":{},"depends_on":{}}},"hint_problems":{}}})",
       quote(normalized), cacheable, json_list(reasons, quote),
-      json_list(relations, [&](const Relation& relation) { return quote(relation.name); }), tracked,
-      fields, json_list(policy.tags, quote), json_list(policy.depends_on, quote),
-      json_list(hint_problems, quote));
+      json_list(relations, [&](const Relation& relation) { return quote(relation.name); }),
+      json_list(keys, json_of), tracked, fields, json_list(policy.tags, quote),
+      json_list(policy.depends_on, quote), json_list(hint_problems, quote));
 }
 
 }  // namespace weir

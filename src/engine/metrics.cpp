@@ -5,8 +5,22 @@
 #include <iterator>
 #include <string_view>
 
+#include "src/base/hash.hpp"
+#include "src/base/utf8.hpp"
+
 namespace weir {
 namespace {
+
+/// The first characters of a text, at most so many bytes of them.
+std::string_view head_of(std::string_view text, std::size_t most) {
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const std::size_t next = end + detail::utf8_step(text.substr(end)).length;
+    if (next > most) break;
+    end = next;
+  }
+  return text.substr(0, end);
+}
 
 /// Writes one metric family after another in Prometheus' text format.
 class Exposition {
@@ -27,6 +41,18 @@ class Exposition {
                      value);
     }
   }
+  /// One of two numbers about each statement. The hash tells those apart whose texts are cut alike.
+  void statements(std::string_view name, std::string_view help,
+                  const std::vector<StatementChanges>& all,
+                  std::uint64_t StatementChanges::*number) {
+    constexpr std::size_t kLongest = 200;
+    head(name, help, "counter");
+    for (const StatementChanges& each : all) {
+      fmt::format_to(std::back_inserter(text_), "weir_{}{{hash=\"{:016x}\",statement=\"{}\"}} {}\n",
+                     name, detail::hash64(each.statement),
+                     escaped(head_of(each.statement, kLongest)), each.*number);
+    }
+  }
   void histogram(std::string_view name, std::string_view help, const Histogram& histogram) {
     head(name, help, "histogram");
     std::uint64_t up_to = 0;
@@ -42,6 +68,15 @@ class Exposition {
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
+  /// A label's value, by the format's rules.
+  static std::string escaped(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+      if (c == '\\' || c == '"') out += '\\';
+      out += c == '\n' ? "\\n" : std::string{c};
+    }
+    return out;
+  }
   void head(std::string_view name, std::string_view help, std::string_view type) {
     fmt::format_to(std::back_inserter(text_), "# HELP weir_{0} {1}\n# TYPE weir_{0} {2}\n", name,
                    help, type);
@@ -70,6 +105,13 @@ std::string Metrics::to_prometheus() const {
   out.counter("pulls_total", "Looks at the journal that succeeded.", pulls_total);
   out.counter("pull_failures_total", "Looks at the journal that failed.", pull_failures_total);
   out.counter("changes_total", "Changes learned from the journal.", changes_total);
+  out.counter("key_collisions_total", "Results found stale only because key values share a place.",
+              key_collisions_total);
+  out.statements("statement_table_changes_total", "Changes to the tables a statement reads.",
+                 statement_changes, &StatementChanges::table_changes);
+  out.statements("statement_touched_total",
+                 "Lookups of a statement that found a result voided by a change.",
+                 statement_changes, &StatementChanges::touched);
   out.counter("resets_total", "Times everything cached was voided at once.", resets_total);
   out.counter("wake_ups_total", "Wake-ups received.", wake_ups_total);
   out.counter("errors_total", "Queries and writes that ended in an error.", errors_total);

@@ -20,6 +20,7 @@ constexpr milliseconds kOne{1};
 constexpr std::size_t kMostConnections = 10'000;
 constexpr std::size_t kMostStatements = 100'000'000;
 constexpr std::size_t kMostShards = 1024;
+constexpr std::size_t kMostStripes = 1UL << 24U;
 constexpr double kMostJitter = 0.5;
 constexpr std::size_t kLongestText = 64UL * 1024;  // of a DSN or a path
 constexpr std::size_t kLongestStream = 256;
@@ -53,6 +54,9 @@ void MemoryOptions::validate() const {
   }
   require_option(std::has_single_bit(shards) && shards <= kMostShards, "memory.shards", shards,
                  "a power of two from 1 to 1024");
+  require_option(
+      std::has_single_bit(key_stripes) && key_stripes >= 64 && key_stripes <= kMostStripes,
+      "memory.key_stripes", key_stripes, "a power of two from 64 to 16777216");
   require_option(ttl_jitter >= 0.0 && ttl_jitter <= kMostJitter, "memory.ttl_jitter", ttl_jitter,
                  "0 to 0.5");  // NaN is refused too
 }

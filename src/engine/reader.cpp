@@ -116,6 +116,7 @@ std::optional<Result> Core::from_memory(const Call& call, const Key& key, Miss& 
       if (note) entry->note_fresh(pulled);
       return from_entry(call, *entry);
     case Verdict::kChanged:
+      call.statement->normal().touched.fetch_add(1, std::memory_order_relaxed);
       miss = {ReasonCode::kStale, what_changed(call, *entry->label())};
       if (note) miss.changed = entry;
       return std::nullopt;
@@ -189,13 +190,33 @@ void Core::refresh_later(const Call& call, const Key& key) {
   });
 }
 
-std::string Core::what_changed(const Call& call, const Label& label) const {
+std::vector<const Cell*> Core::cells_of(const Call& call) {
   const Facts& facts = call.facts();
-  for (std::size_t i = 0; i < facts.cells.size(); ++i) {
-    if (facts.cells[i]->seen_by(label.snapshot)) continue;
+  const KeyStripes* const keys = facts.analysis.keys.empty() ? nullptr : &freshness_.cells().keys();
+  return dependency_cells(facts.analysis, facts.dependencies, call.params, *driver_, keys);
+}
+
+std::string Core::what_changed(const Call& call, const Label& label) {
+  const Facts& facts = call.facts();
+  for (std::size_t i = 0; i < facts.dependencies.size(); ++i) {
+    const FactsDependency& dependency = facts.dependencies[i];
+    if (dependency.cells->any.seen_by(label.snapshot)) continue;
     const std::string& id = facts.analysis.dependencies[i];
+    std::string_view rows;
+    if (dependency.keyed && dependency.cells->whole.seen_by(label.snapshot)) {
+      const auto hashes = key_hashes(facts.analysis, id, call.params, *driver_);
+      const KeyStripes& keys = freshness_.cells().keys();
+      const auto unseen = [&](std::uint64_t key) { return !keys.at(key)->seen_by(label.snapshot); };
+      if (hashes && std::none_of(hashes->begin(), hashes->end(), unseen)) continue;
+      rows = hashes ? "rows of " : "";
+      if (hashes && std::all_of(hashes->begin(), hashes->end(), [&](std::uint64_t key) {
+            return !unseen(key) || keys.taken_by_another(key);
+          })) {
+        counters_.key_collisions.add();
+      }
+    }
     for (const spi::RelationUse& relation : facts.analysis.relations) {
-      if (relation.id == id) return fmt::format("stale: {} changed", relation.name);
+      if (relation.id == id) return fmt::format("stale: {}{} changed", rows, relation.name);
     }
     return "stale: a partition or a child of a table it reads changed";
   }
@@ -335,7 +356,7 @@ void Core::label_read(const Call& call, spi::Connection& connection, ReadOutcome
   const LabelRef before =
       freshness_.label();  // what is found out below is true as of this one at least
   // Cells first, then the label: a cell asked for before a label is taken misses nothing.
-  outcome.cells = facts.cells;
+  outcome.cells = cells_of(call);
   if (shared_) {
     outcome.relations = facts.analysis.dependencies;
     outcome.environment = connection.info().environment;

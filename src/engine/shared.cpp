@@ -136,7 +136,7 @@ void Core::judge_shared(const Call& call, const Key& key, const SharedRead& read
   // What the reader found it depends on, and what is found here. Cells first, then the label: what
   // made no cell for want of room raised the floor of a label that is out by then.
   const Facts& facts = call.facts();
-  std::vector<const Cell*> cells = facts.cells;
+  std::vector<const Cell*> cells = cells_of(call);
   for (const std::string& id : entry.relations) {
     const std::vector<std::string>& own = facts.analysis.dependencies;
     if (std::find(own.begin(), own.end(), id) != own.end()) continue;
@@ -162,6 +162,7 @@ void Core::judge_shared(const Call& call, const Key& key, const SharedRead& read
   const Dependencies dependencies{cells, entry.tags};
   if (freshness_.judge(*label, dependencies) != Verdict::kFresh) {
     counters_.redis_stale.add();
+    call.statement->normal().touched.fetch_add(1, std::memory_order_relaxed);
     look.miss = {ReasonCode::kStale, what_changed(call, *label)};
     return;
   }

@@ -36,14 +36,34 @@ bool Cell::seen_by_slowly(const spi::Snapshot& snapshot) const noexcept {
   return forgotten_.load(std::memory_order_acquire) < snapshot.xmin;
 }
 
-CellTable::CellTable(Coverage coverage, std::size_t most_made)
-    : coverage_{coverage}, most_made_{most_made}, tags_(kTagStripes) {}
+std::uint64_t KeyStripes::hash(std::string_view relation, std::string_view item) noexcept {
+  return hash64(item, hash64(relation));
+}
+
+void KeyStripes::make() {
+  if (!made()) stripes_ = std::vector<Stripe>(count_);
+}
+
+void KeyStripes::mark(std::uint64_t key, spi::ChangeId id) noexcept {
+  Stripe& stripe = stripes_[key & (count_ - 1)];
+  stripe.cell.mark(id);
+  // Relaxed: for a metric only.
+  stripe.marked_by.store(static_cast<std::uint32_t>(key >> 32U), std::memory_order_relaxed);
+}
+
+bool KeyStripes::taken_by_another(std::uint64_t key) const noexcept {
+  return stripes_[key & (count_ - 1)].marked_by.load(std::memory_order_relaxed) !=
+         static_cast<std::uint32_t>(key >> 32U);
+}
+
+CellTable::CellTable(Coverage coverage, std::size_t most_made, std::size_t key_stripes)
+    : coverage_{coverage}, most_made_{most_made}, tags_(kTagStripes), keys_{key_stripes} {}
 
 const Cell* CellTable::tag(std::string_view tag) const noexcept {
   return &tags_[hash64(tag) % kTagStripes];
 }
 
-const Cell* CellTable::relation(std::string_view id) {
+const RelationCells* CellTable::relation_cells(std::string_view id) {
   const MutexLock lock{mutex_};
   auto [it, is_new] = by_id_.try_emplace(std::string{id}, nullptr);
   if (is_new) it->second = &relations_.emplace_back();
@@ -52,9 +72,16 @@ const Cell* CellTable::relation(std::string_view id) {
 
 const Cell* CellTable::relation_if_room(std::string_view id) {
   const MutexLock lock{mutex_};
-  if (const auto known = by_id_.find(std::string{id}); known != by_id_.end()) return known->second;
+  if (const auto known = by_id_.find(std::string{id}); known != by_id_.end())
+    return &known->second->any;
   if (relations_.size() >= most_made_) return nullptr;
-  return by_id_.emplace(id, &relations_.emplace_back()).first->second;
+  return &by_id_.emplace(id, &relations_.emplace_back()).first->second->any;
+}
+
+const KeyStripes& CellTable::keys() {
+  const MutexLock lock{mutex_};
+  keys_.make();
+  return keys_;
 }
 
 bool CellTable::mark(const spi::Change& change) {
@@ -63,13 +90,24 @@ bool CellTable::mark(const spi::Change& change) {
       everything_.mark(change.id);
       break;
     case spi::ChangeKind::kRelation:
-      if (const auto it = by_id_.find(change.target); it != by_id_.end()) {
-        it->second->mark(change.id);
-      } else if (coverage_ == Coverage::kChanged) {
+    case spi::ChangeKind::kRows: {
+      auto it = by_id_.find(change.target);
+      if (it == by_id_.end()) {
+        // Nobody depends on it yet, and whoever will takes its label after this was seen.
+        if (coverage_ == Coverage::kAsked) break;
         if (relations_.size() >= most_made_) return false;
-        by_id_.emplace(change.target, &relations_.emplace_back()).first->second->mark(change.id);
-      }  // else nobody depends on it yet, and whoever will takes its label after this was seen
+        it = by_id_.emplace(change.target, &relations_.emplace_back()).first;
+      }
+      RelationCells& cells = *it->second;
+      cells.any.mark(change.id);
+      cells.changes.fetch_add(1, std::memory_order_relaxed);
+      if (change.kind == spi::ChangeKind::kRelation) {
+        cells.whole.mark(change.id);
+      } else {
+        mark_rows(change, cells);
+      }
       break;
+    }
     case spi::ChangeKind::kTag:
       tags_[hash64(change.target) % kTagStripes].mark(change.id);
       break;
@@ -78,6 +116,21 @@ bool CellTable::mark(const spi::Change& change) {
       break;
   }
   return true;
+}
+
+void CellTable::mark_rows(const spi::Change& change, RelationCells& cells) {
+  keys_.make();
+  std::string_view rest = change.rows;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(spi::Change::kRowSeparator), rest.size());
+    const std::string_view item = rest.substr(0, end);
+    if (item.find(':') == std::string_view::npos) {  // not as it should be: any row is meant
+      cells.whole.mark(change.id);
+    } else {
+      keys_.mark(KeyStripes::hash(change.target, item), change.id);
+    }
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
 }
 
 void CellTable::mark_pattern(const spi::Change& change) {

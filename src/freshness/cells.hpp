@@ -48,6 +48,46 @@ class Cell {
   std::atomic<spi::ChangeId> forgotten_{0};
 };
 
+/// What is known of a relation's changes.
+struct RelationCells {
+  Cell any{};    ///< Every change to it.
+  Cell whole{};  ///< Those that did not tell which rows they touched.
+  /// How many changes `any` was marked with. Orders nothing.
+  std::atomic<std::uint64_t> changes{0};
+};
+
+/// The cells of key values: a fixed number that all values of all columns share by their hash.
+///
+/// A value that shares its cell with one that changed costs a miss, never a stale hit. Thread
+/// safety: any number of readers beside one writer (`CellTable` sees to the one).
+class KeyStripes {
+ public:
+  /// REQUIRES: `count` is a power of two. Takes no memory before the first mark.
+  explicit KeyStripes(std::size_t count) : count_{count} {}
+
+  /// What stands for a value, in this process and every other: its hash with what it is a value of.
+  /// `item` is `column:value`.
+  [[nodiscard]] static std::uint64_t hash(std::string_view relation,
+                                          std::string_view item) noexcept;
+  void make();  ///< REQUIRES: called by the one writer, or before anybody reads.
+  [[nodiscard]] bool made() const noexcept { return !stripes_.empty(); }
+  /// REQUIRES (all below): made.
+  void mark(std::uint64_t key, spi::ChangeId id) noexcept;
+  [[nodiscard]] const Cell* at(std::uint64_t key) const noexcept {
+    return &stripes_[key & (count_ - 1)].cell;
+  }
+  /// Whether the value that last marked this one's cell was another one.
+  [[nodiscard]] bool taken_by_another(std::uint64_t key) const noexcept;
+
+ private:
+  struct Stripe {
+    Cell cell{};
+    std::atomic<std::uint32_t> marked_by{0};  // the upper half of the last value's hash
+  };
+  std::size_t count_;
+  std::vector<Stripe> stripes_{};
+};
+
 /// Which relations get a cell.
 enum class Coverage : std::uint8_t {
   kAsked,    ///< Those that were asked for: entries read by this process need no more.
@@ -56,29 +96,35 @@ enum class Coverage : std::uint8_t {
 
 /// The cells of one database in one process.
 ///
-/// Relations get a cell each, when first asked for, or when they first change (`Coverage`); tags
-/// share a fixed number of cells (a collision costs a miss, never a stale hit); "everything" has
-/// one that every entry depends on. Patterns over tags are kept as a short list, because a pattern
-/// cannot be turned into cells. Invariant: a cell asked for before a label is taken misses no
-/// change the label has not seen. `apply` and the publication of its label happen under one lock
-/// with `relation`, which is what makes that so. Lifetime: cells live as long as the table and
-/// never move. Thread safety: shared object safe.
+/// Relations get two cells each, when first asked for, or when they first change (`Coverage`); tags
+/// share a fixed number of cells (a collision costs a miss, never a stale hit), and so do key
+/// values; "everything" has one that every entry depends on. Patterns over tags are kept as a short
+/// list, because a pattern cannot be turned into cells. Invariant: a cell asked for before a label
+/// is taken misses no change the label has not seen. `apply` and the publication of its label
+/// happen under one lock with `relation`, which is what makes that so. Lifetime: cells live as long
+/// as the table and never move. Thread safety: shared object safe.
 class CellTable {
  public:
   static constexpr std::size_t kTagStripes = 4096;
   static constexpr std::size_t kPatterns = 64;
   /// Beyond this many relations, changes make no cells.
   static constexpr std::size_t kMostMade = 100'000;
+  static constexpr std::size_t kKeyStripes = 65'536;
 
-  explicit CellTable(Coverage coverage = Coverage::kAsked, std::size_t most_made = kMostMade);
+  /// REQUIRES: `key_stripes` is a power of two.
+  explicit CellTable(Coverage coverage = Coverage::kAsked, std::size_t most_made = kMostMade,
+                     std::size_t key_stripes = kKeyStripes);
 
   [[nodiscard]] const Cell* everything() const noexcept { return &everything_; }
   [[nodiscard]] const Cell* tag(std::string_view tag) const noexcept;
-  /// The relation's cell, made if need be.
-  [[nodiscard]] const Cell* relation(std::string_view id) WEIR_EXCLUDES(mutex_);
-
+  /// The relation's cells, made if need be.
+  [[nodiscard]] const RelationCells* relation_cells(std::string_view id) WEIR_EXCLUDES(mutex_);
+  /// The one of them that any change marks.
+  [[nodiscard]] const Cell* relation(std::string_view id) { return &relation_cells(id)->any; }
   /// As `relation`, but null when there is none and no room for what somebody outside names.
   [[nodiscard]] const Cell* relation_if_room(std::string_view id) WEIR_EXCLUDES(mutex_);
+  /// The key values' cells, made. What depends on one depends on the relation's `whole` too.
+  [[nodiscard]] const KeyStripes& keys() WEIR_EXCLUDES(mutex_);
 
   /// Marks the changes, those of the past too, then calls `publish(complete)` under the same lock:
   /// whether every one of them is in a cell. `publish` must not come back here.
@@ -108,17 +154,19 @@ class CellTable {
   /// Returns false if it is in no cell although some entry of another process may depend on it.
   bool mark(const spi::Change& change) WEIR_REQUIRES(mutex_);
   void mark_pattern(const spi::Change& change) WEIR_REQUIRES(mutex_);
+  void mark_rows(const spi::Change& change, RelationCells& cells) WEIR_REQUIRES(mutex_);
 
   const Coverage coverage_;
   const std::size_t most_made_;
   Cell everything_;
   std::vector<Cell> tags_;
+  KeyStripes keys_;  // made under the lock, marked under the lock
   std::atomic<spi::ChangeId> newest_pattern_{
       0};  // lets entries skip the lock; written after patterns_ (release)
 
   mutable Mutex mutex_;
-  std::deque<Cell> relations_ WEIR_GUARDED_BY(mutex_);
-  std::unordered_map<std::string, Cell*> by_id_ WEIR_GUARDED_BY(mutex_);
+  std::deque<RelationCells> relations_ WEIR_GUARDED_BY(mutex_);
+  std::unordered_map<std::string, RelationCells*> by_id_ WEIR_GUARDED_BY(mutex_);
   std::vector<Pattern> patterns_ WEIR_GUARDED_BY(mutex_);
   spi::ChangeId forgotten_pattern_ WEIR_GUARDED_BY(mutex_){0};
 };

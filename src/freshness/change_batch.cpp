@@ -25,6 +25,7 @@ struct KindName {
 constexpr std::array<KindName, 3> kKinds{{{spi::ChangeKind::kRelation, "relation:"},
                                           {spi::ChangeKind::kTag, "tag:"},
                                           {spi::ChangeKind::kTagPattern, "pattern:"}}};
+constexpr std::string_view kRows = "rows:";
 constexpr std::string_view kEverything = "everything";
 
 constexpr bool is_escaped(unsigned char byte) noexcept {
@@ -70,6 +71,12 @@ std::string check_of(std::string_view text) { return fmt::format("{:016x}", hash
 
 void append_change(std::string& text, const spi::Change& change) {
   fmt::format_to(std::back_inserter(text), " {}=", change.id);
+  if (change.kind == spi::ChangeKind::kRows) {
+    fmt::format_to(std::back_inserter(text), "{}{}:", kRows, change.target.size());
+    append_escaped(text, change.target);
+    append_escaped(text, change.rows);
+    return;
+  }
   for (const auto& [kind, name] : kKinds) {
     if (change.kind != kind) continue;
     text += name;
@@ -141,8 +148,29 @@ class Parser {
       change.target = bytes(text.substr(name.size()));
       return change;
     }
-    fail("a change to neither 'relation:', 'tag:', 'pattern:' nor 'everything'");
+    if (text.starts_with(kRows)) {
+      text.remove_prefix(kRows.size());
+      rows(text, change);
+      return change;
+    }
+    fail("a change to neither 'relation:', 'rows:', 'tag:', 'pattern:' nor 'everything'");
     return change;
+  }
+  /// `<bytes of the target>:<target><rows>`.
+  void rows(std::string_view text, spi::Change& change) {
+    std::size_t size = 0;
+    if (text.starts_with("0") && !text.starts_with("0:"))
+      return fail("a size without leading zeros expected");
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+    if (error != std::errc{} || !text.starts_with(':'))
+      return fail("the size of a relation's name, '<bytes>:', expected");
+    std::string both = bytes(text.substr(1));
+    if (failed()) return;
+    if (size > both.size()) return fail("a relation's name cut off");
+    change.kind = spi::ChangeKind::kRows;
+    change.target = both.substr(0, size);
+    change.rows = both.substr(size);
   }
 
   [[nodiscard]] bool failed() const noexcept { return !fault_.empty(); }

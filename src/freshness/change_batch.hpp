@@ -30,9 +30,9 @@ struct ParsedChangeBatch {
 };
 
 /// One line of text, for people too: `weir1 incarnation=5f… from=10:12:11 to=14:14:
-/// 11=relation:16384 13=tag:user:42 13=pattern:user:* 14=everything check=…`, in incarnation and
-/// targets with control characters, spaces and `%` as `%20`. The check is XXH3 of what is before
-/// it.
+/// 11=relation:16384 12=rows:5:163851:42 13=tag:user:42 13=pattern:user:* 14=everything check=…`,
+/// in incarnation, targets and rows with control characters, spaces and `%` as `%20`; before a
+/// rows' target its size in bytes. The check is XXH3 of what is before it.
 ///
 /// A batch over the limits is written without its changes and as if `from` were `to`: its readers
 /// find that they know less than `from`, and pull.

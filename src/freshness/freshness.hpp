@@ -44,7 +44,9 @@ enum class Verdict : std::uint8_t {
 /// after a pattern.
 class Freshness {
  public:
-  explicit Freshness(Coverage coverage = Coverage::kAsked) : cells_{coverage} {}
+  explicit Freshness(Coverage coverage = Coverage::kAsked,
+                     std::size_t key_stripes = CellTable::kKeyStripes)
+      : cells_{coverage, CellTable::kMostMade, key_stripes} {}
   /// Which pulls have completed.
   struct Pulled {
     std::uint64_t number{0};  ///< Of the newest completed pull; 0: none.

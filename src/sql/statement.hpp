@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,13 @@ struct NormalForm {
   std::string text{};
   std::uint64_t id{};
   mutable CostAverage cost{};  ///< What the database took.
+  /// Lookups that found a result of it which something it depends on had changed under. Orders
+  /// nothing.
+  mutable std::atomic<std::uint64_t> touched{0};
+  /// What its tables' changes summed up to when it was first analysed; empty before.
+  mutable std::atomic<std::uint64_t> changes_before{kNotAnalysed};
+
+  static constexpr std::uint64_t kNotAnalysed = ~std::uint64_t{0};
 };
 
 /// What the engine found out about a statement with the catalog; the engine derives from it.
@@ -54,6 +62,7 @@ class Statement {
   [[nodiscard]] const std::string& normalized() const noexcept { return texts_->normal->text; }
   [[nodiscard]] std::uint64_t id() const noexcept { return texts_->normal->id; }
   [[nodiscard]] CostAverage& cost() const noexcept { return texts_->normal->cost; }
+  [[nodiscard]] const NormalForm& normal() const noexcept { return *texts_->normal; }
   [[nodiscard]] const Hint& hint() const noexcept { return texts_->hint; }
   [[nodiscard]] const std::shared_ptr<const Texts>& texts() const noexcept { return texts_; }
   /// Null until the engine attached them. Lifetime: this statement's.

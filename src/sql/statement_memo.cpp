@@ -173,6 +173,17 @@ StatementRef StatementMemo::clear_slot(Shard& shard, std::size_t slot) {
   return gone;
 }
 
+std::vector<StatementRef> StatementMemo::statements() const {
+  std::vector<StatementRef> all;
+  for (std::size_t i = 0; i < shard_count_; ++i) {
+    const ReadLock lock{shards_[i].mutex};
+    for (const Slot& slot : shards_[i].slots) {
+      if (slot.statement) all.push_back(slot.statement);
+    }
+  }
+  return all;
+}
+
 std::size_t StatementMemo::size() const {
   std::size_t count = 0;
   for (std::size_t i = 0; i < shard_count_; ++i) {

@@ -43,6 +43,8 @@ class StatementMemo {
                                     std::shared_ptr<const StatementFacts> facts);
 
   [[nodiscard]] std::size_t size() const;
+  /// The statements remembered now, in no order.
+  [[nodiscard]] std::vector<StatementRef> statements() const;
   [[nodiscard]] std::uint64_t evicted() const noexcept {
     return evicted_.load(std::memory_order_relaxed);  // a counter: orders nothing
   }

@@ -109,6 +109,8 @@ class FakeDatabase {
   bool shares_change_ids{true};
   std::string environment{"fake"};
   std::set<std::string> untracked{};
+  /// Tables whose changes tell the keys touched, and whose `get` is a keyed reference.
+  std::set<std::string> keyed{};
   /// Analyses of normalized texts other than what the verb means.
   std::map<std::string, spi::Analysis> analyses{};
   /// What `session_doubt` answers.
@@ -152,20 +154,27 @@ class FakeDatabase {
   }
   void commit(spi::ChangeId id, const Writes& writes, std::vector<spi::Change> more = {}) {
     const detail::MutexLock lock{mutex_};
-    std::set<std::string> touched;
+    std::map<std::string, std::string> touched;  // table, rows
     for (const auto& [place, value] : writes) {
       if (value) {
         tables_[place.first][place.second] = *value;
       } else {
         tables_[place.first].erase(place.second);
       }
-      touched.insert(place.first);
+      std::string& rows = touched[place.first];
+      if (!rows.empty()) rows += spi::Change::kRowSeparator;
+      rows += "k:" + place.second;
     }
-    for (const std::string& table : touched) {
-      if (!untracked.contains(table)) journal_.push_back({id, spi::ChangeKind::kRelation, table});
+    for (const auto& [table, rows] : touched) {
+      if (untracked.contains(table)) continue;
+      if (keyed.contains(table)) {
+        journal_.push_back({id, spi::ChangeKind::kRows, table, rows});
+      } else {
+        journal_.push_back({id, spi::ChangeKind::kRelation, table, {}});
+      }
     }
     for (spi::Change& change : more)
-      journal_.push_back({id, change.kind, std::move(change.target)});
+      journal_.push_back({id, change.kind, std::move(change.target), std::move(change.rows)});
     in_progress_.erase(id);
     notified_ = true;
     woken_.notify_all();

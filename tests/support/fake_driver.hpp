@@ -202,6 +202,15 @@ class FakeConnection final : public spi::Connection {
       analysis.kind = spi::StatementKind::kRead;
       analysis.relations = {use};
       if (tracked) analysis.dependencies = {table};
+      if (tracked && verb == "get" && words.size() == 3 && database_->keyed.contains(table)) {
+        spi::KeyValue value;
+        if (words[2].front() == '$') {
+          value.parameter = std::stoul(words[2].substr(1));
+        } else {
+          value.literal = words[2];
+        }
+        analysis.keys = {{table, "k", "text", "main." + table, "k", {std::move(value)}}};
+      }
       analysis.cacheability =
           tracked && verb != "now" ? spi::Cacheability::kProvable : spi::Cacheability::kTtlOnly;
       if (!tracked) analysis.reasons.push_back("main." + table + " is not tracked");
@@ -370,6 +379,13 @@ class FakeDriver final : public spi::Driver {
       scan.normalized += (scan.normalized.empty() ? "" : " ") + word;
     }
     return scan;
+  }
+  [[nodiscard]] spi::KeyText key_value(std::string_view, const ParamView& value) const override {
+    using Form = spi::KeyText::Form;
+    if (value.is_null()) return {Form::kNothing, {}};
+    if (value.type() == ParamType::kText) return {Form::kValue, std::string{value.text()}};
+    if (value.type() == ParamType::kInt64) return {Form::kValue, std::to_string(value.integer())};
+    return {Form::kUnknown, {}};
   }
   [[nodiscard]] std::unique_ptr<spi::Connection> connect(spi::Access,
                                                          spi::Deadline deadline) override {

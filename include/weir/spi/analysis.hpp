@@ -49,8 +49,8 @@ struct RelationUse {
   /// What `tracked` alone would overstate, in the words `explain` shows: that writes to other
   /// tables count as writes to this one, say. Empty when nothing.
   std::string note{};
-  /// Why any write to it counts, not only one to the rows that `Analysis::keys` tells of; empty when
-  /// those are what counts, and for what is not tracked.
+  /// Why any write to it counts, not only one to the rows that `Analysis::keys` tells of; empty
+  /// when those are what counts, and for what is not tracked.
   std::string whole{};
 };
 
@@ -59,16 +59,17 @@ struct KeyValue {
   /// The number of a parameter, from 1; 0: the value is `literal`.
   std::size_t parameter{0};
   bool each_element{false};  ///< The parameter is an array, and each of its elements is a value.
-  std::string literal{};     ///< In the canonical form of `Change::rows`; of no use with a parameter.
+  std::string literal{};  ///< In the canonical form of `Change::rows`; of no use with a parameter.
+  std::string shown{};    ///< The literal for people, where it differs.
   friend bool operator==(const KeyValue&, const KeyValue&) = default;
 };
 
 /// A reference to a relation that only rows with one of some values in one column can matter to:
 /// a write none of whose old and new rows has one of them cannot change the result through it.
 struct KeyedReference {
-  std::string relation{};  ///< One of `Analysis::dependencies`.
-  std::string column{};    ///< As `Change::rows` names it.
-  std::string type{};      ///< What `Driver::key_value` needs to know of the column.
+  std::string relation{};       ///< One of `Analysis::dependencies`.
+  std::string column{};         ///< As `Change::rows` names it.
+  std::string type{};           ///< What `Driver::key_value` needs to know of the column.
   std::string relation_name{};  ///< `schema.name`, for people.
   std::string column_name{};    ///< For people.
   /// None: no row can matter (`id = NULL`).
@@ -85,8 +86,8 @@ struct Analysis {
   /// The relation ids whose changes can change the result: the tracked ones of `relations` with
   /// their partition and inheritance families.
   std::vector<std::string> dependencies{};
-  /// One for each reference to a relation all of whose references are keyed. Of a dependency that is
-  /// named here, only changes to those rows, and those that do not tell rows, count.
+  /// One for each reference to a relation all of whose references are keyed. Of a dependency that
+  /// is named here, only changes to those rows, and those that do not tell rows, count.
   std::vector<KeyedReference> keys{};
   std::size_t parameters{0};  ///< How many parameters the statement takes.
   bool needs_declared_session{

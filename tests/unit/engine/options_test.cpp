@@ -53,7 +53,11 @@ TEST(OptionsTest, BoundsThemselvesAreAccepted) {
                   .max_idle = {},
                   .max_lifetime = {},
                   .statement_cache = 0};
-  options.memory = {.capacity = Bytes{1}, .max_entry = Bytes{1}, .shards = 1024, .ttl_jitter = 0.5};
+  options.memory = {.capacity = Bytes{1},
+                    .max_entry = Bytes{1},
+                    .shards = 1024,
+                    .ttl_jitter = 0.5,
+                    .key_stripes = 64};
   options.listen = {
       .watch_interval = 60s, .idle_interval = 60s, .prune_retention = 1s, .prune_interval = 10ms};
   options.postgres.application_name = std::string(63, 'a');
@@ -93,6 +97,8 @@ TEST(OptionsTest, EveryBadFieldIsRefusedNamingFieldValueAndBound) {
       {[](Options& o) { o.memory.shards = 0; }, "memory.shards", "0", "power of two"},
       {[](Options& o) { o.memory.shards = 12; }, "memory.shards", "12", "power of two"},
       {[](Options& o) { o.memory.shards = 2048; }, "memory.shards", "2048", "1 to 1024"},
+      {[](Options& o) { o.memory.key_stripes = 32; }, "memory.key_stripes", "32", "from 64 to"},
+      {[](Options& o) { o.memory.key_stripes = 100; }, "memory.key_stripes", "100", "power of two"},
       {[](Options& o) { o.memory.ttl_jitter = -0.1; }, "memory.ttl_jitter", "-0.1", "0 to 0.5"},
       {[](Options& o) { o.memory.ttl_jitter = 0.51; }, "memory.ttl_jitter", "0.51", "0 to 0.5"},
       {[](Options& o) { o.memory.ttl_jitter = std::numeric_limits<double>::quiet_NaN(); },

@@ -200,5 +200,57 @@ TEST(CellTableTest, ATagIsMarkedByName) {
   EXPECT_EQ(table.tag("another")->newest(), 0U);
 }
 
+Change rows(spi::ChangeId id, std::string relation, std::string items) {
+  return {id, ChangeKind::kRows, std::move(relation), std::move(items)};
+}
+
+TEST(CellTableTest, AChangeOfRowsMarksTheRelationAndTheRowsButNotTheWhole) {
+  CellTable table;
+  const RelationCells* const cells = table.relation_cells("7");
+  const KeyStripes& keys = table.keys();
+  table.apply(std::vector{rows(5, "7",
+                               "1:a\x1f"
+                               "2:b:c")},
+              {}, [](bool) {});
+  const Snapshot before = snapshot(5, 5);
+  EXPECT_FALSE(cells->any.seen_by(before));
+  EXPECT_TRUE(cells->whole.seen_by(before));
+  EXPECT_FALSE(keys.at(KeyStripes::hash("7", "1:a"))->seen_by(before));
+  EXPECT_FALSE(keys.at(KeyStripes::hash("7", "2:b:c"))->seen_by(before));
+  EXPECT_TRUE(keys.at(KeyStripes::hash("7", "1:b"))->seen_by(before));
+  EXPECT_TRUE(keys.at(KeyStripes::hash("8", "1:a"))->seen_by(before)) << "another relation's";
+  EXPECT_EQ(cells->changes.load(), 1U);
+}
+
+TEST(CellTableTest, AChangeOfTheWholeRelationMarksBothItsCells) {
+  CellTable table;
+  const RelationCells* const cells = table.relation_cells("7");
+  table.apply(std::vector{Change{5, ChangeKind::kRelation, "7", {}}}, {}, [](bool) {});
+  EXPECT_FALSE(cells->any.seen_by(snapshot(5, 5)));
+  EXPECT_FALSE(cells->whole.seen_by(snapshot(5, 5)));
+}
+
+TEST(CellTableTest, RowsOfThePastAreMarkedWhereNobodyAskedYet) {
+  CellTable table{Coverage::kChanged};
+  table.apply({}, std::vector{rows(5, "7", "1:a")}, [](bool complete) { EXPECT_TRUE(complete); });
+  EXPECT_FALSE(table.keys().at(KeyStripes::hash("7", "1:a"))->seen_by(snapshot(5, 5)));
+  EXPECT_FALSE(table.relation("7")->seen_by(snapshot(5, 5)));
+}
+
+TEST(CellTableTest, RowsWithoutAColumnMarkTheWhole) {
+  CellTable table;
+  const RelationCells* const cells = table.relation_cells("7");
+  table.apply(std::vector{rows(5, "7", "1:a\x1f\x1f")}, {}, [](bool) {});
+  EXPECT_FALSE(cells->whole.seen_by(snapshot(5, 5)));
+}
+
+TEST(CellTableTest, ARowWithoutAnyKeyMarksTheRelationOnly) {
+  CellTable table;
+  const RelationCells* const cells = table.relation_cells("7");
+  table.apply(std::vector{rows(5, "7", "")}, {}, [](bool) {});
+  EXPECT_FALSE(cells->any.seen_by(snapshot(5, 5)));
+  EXPECT_TRUE(cells->whole.seen_by(snapshot(5, 5)));
+}
+
 }  // namespace
 }  // namespace weir::detail

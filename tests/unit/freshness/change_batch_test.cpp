@@ -22,6 +22,10 @@ ChangeBatch sample() {
           .from = {.xmin = 10, .xmax = 12, .in_progress = {11}},
           .to = {.xmin = 15, .xmax = 15},
           .changes = {{11, ChangeKind::kRelation, "16384"},
+                      {12, ChangeKind::kRows, "16385",
+                       "1:42\x1f"
+                       "2:a b"},
+                      {12, ChangeKind::kRows, "16386", ""},
                       {13, ChangeKind::kTag, "user:42"},
                       {13, ChangeKind::kTagPattern, "us\ner:* \xC3\xA9"},
                       {14, ChangeKind::kEverything, ""}}};
@@ -36,6 +40,7 @@ void expect_equal(const ChangeBatch& a, const ChangeBatch& b) {
     EXPECT_EQ(a.changes[i].id, b.changes[i].id);
     EXPECT_EQ(a.changes[i].kind, b.changes[i].kind);
     EXPECT_EQ(a.changes[i].target, b.changes[i].target);
+    EXPECT_EQ(a.changes[i].rows, b.changes[i].rows);
   }
 }
 
@@ -49,7 +54,8 @@ TEST(ChangeBatchTest, IsOneReadableLine) {
       encode(sample()),
       ::testing::StartsWith(
           "weir1 incarnation=7300:1:nonce%20with%20%25%20and%20space from=10:12:11 to=15:15: "
-          "11=relation:16384 13=tag:user:42 13=pattern:us%0Aer:*%20\xC3\xA9 14=everything check="));
+          "11=relation:16384 12=rows:5:163851:42%1F2:a%20b 12=rows:5:16386 13=tag:user:42 "
+          "13=pattern:us%0Aer:*%20\xC3\xA9 14=everything check="));
 }
 
 TEST(ChangeBatchTest, SurvivesTheTripThroughItsText) {
@@ -155,6 +161,13 @@ TEST(ChangeBatchTest, TextsOverTheLimitsAreNotRead) {
   EXPECT_THAT(parse_change_batch(checked(many)).fault, HasSubstr("more than 10000 changes"));
   const std::string huge = head + " 1=tag:" + std::string(ChangeBatch::kMaxText.value, 'x');
   EXPECT_THAT(parse_change_batch(checked(huge)).fault, HasSubstr("more than 1048576"));
+}
+
+TEST(ChangeBatchTest, RowsThatDoNotTellTheirRelationAreRefused) {
+  const std::string head = "weir1 incarnation=a from=1:1: to=2:2: 1=rows:";
+  EXPECT_TRUE(parse_change_batch(checked(head + "2:71:a")).batch);
+  for (const char* bad : {"", "2", "2:", "3:71", "02:71:a", "-1:7", "99999999999999999999:7"})
+    EXPECT_FALSE(parse_change_batch(checked(head + bad)).batch) << bad;
 }
 
 }  // namespace

@@ -135,7 +135,8 @@ void Core::transaction_ended() noexcept {
 void Core::check_usable() const {
   if (forked()) {
     throw Error(ErrorCode::kRefused,
-                "this database was opened before fork(): open another in the child");
+                "this database was opened before fork(): open databases after it, or start a "
+                "program anew in the child");
   }
   if (closed_.load(std::memory_order_acquire))
     throw Error(ErrorCode::kClosed, "this database was closed");

@@ -259,7 +259,7 @@ inline std::unique_ptr<spi::ChangeStream> FakeRemoteStore::open_stream(std::stri
 }
 
 /// A handle that engines may own, on a store that outlives them.
-class SharedRemoteStore final : public spi::RemoteStore {
+class SharedRemoteStore : public spi::RemoteStore {
  public:
   explicit SharedRemoteStore(std::shared_ptr<spi::RemoteStore> store) : store_{std::move(store)} {}
 

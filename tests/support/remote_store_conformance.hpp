@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/support/error_of.hpp"
+#include "tests/support/servers.hpp"
 #include "weir/clock.hpp"
 #include "weir/spi/remote_store.hpp"
 
@@ -51,6 +52,7 @@ class RemoteStoreConformance : public ::testing::TestWithParam<RemoteStoreCase> 
 
   void SetUp() override {
     place_ = GetParam().make();
+    if (!place_ && servers_required()) FAIL() << "no server of this kind";
     if (!place_) GTEST_SKIP() << "no server; see tests/support/servers.sh";
     store_ = place_->open();
   }

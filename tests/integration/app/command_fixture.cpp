@@ -112,4 +112,11 @@ void CommandTest::execute(const std::string& sql) const {
   Database::open({.database = dsn_, .listen = {.enabled = false}}).execute(sql);
 }
 
+void TrackedCommandTest::SetUp() {
+  CommandTest::SetUp();
+  if (IsSkipped() || HasFatalFailure()) return;
+  ASSERT_EQ(weir({"migrate", "up"}).code, 0);
+  ASSERT_EQ(weir({"track"}).code, 0);
+}
+
 }  // namespace weir::test

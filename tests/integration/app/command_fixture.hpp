@@ -70,4 +70,10 @@ class CommandTest : public testing::TestWithParam<Engine> {
   std::string name_{};
 };
 
+/// The same, migrated and tracked.
+class TrackedCommandTest : public CommandTest {
+ protected:
+  void SetUp() override;
+};
+
 }  // namespace weir::test

@@ -27,15 +27,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class ListenTest : public CommandTest {
+class ListenTest : public TrackedCommandTest {
  protected:
-  void SetUp() override {
-    CommandTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    ASSERT_EQ(weir({"migrate", "up"}).code, 0);
-    ASSERT_EQ(weir({"track"}).code, 0);
-  }
-
   /// A configuration for this test's database in a file of its own.
   std::string config(const std::string& more = {},
                      const std::string& rest = "[http]\nlisten = \"off\"\n",

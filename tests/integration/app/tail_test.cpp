@@ -16,14 +16,8 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class TailTest : public CommandTest {
+class TailTest : public TrackedCommandTest {
  protected:
-  void SetUp() override {
-    CommandTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    ASSERT_EQ(weir({"migrate", "up"}).code, 0);
-    ASSERT_EQ(weir({"track"}).code, 0);
-  }
   [[nodiscard]] std::vector<std::string> tail(const std::vector<std::string>& more = {}) const {
     std::vector<std::string> words{"tail", "--database", dsn_, "--interval", "10ms"};
     words.insert(words.end(), more.begin(), more.end());

@@ -156,40 +156,50 @@ TEST_F(SharedTest, ABrokenStoreFailsNoQueryAndIsSoonNotAsked) {
 // --- Leases
 // ---------------------------------------------------------------------------------------------------
 
-TEST_F(SharedTest, OneProcessReadsAndTheOthersWaitForWhatItPuts) {
+class LeaseTest : public SharedTest {
+ protected:
+  /// One process whose read is held at the gate, and another one that waits for it.
+  struct Meeting {
+    std::shared_ptr<test::Gate> gate{};
+    std::future<Result> reads{};
+    std::future<Result> waits{};
+  };
+  Meeting meet(const Process& one, const Process& two) {
+    Meeting meeting;
+    meeting.gate = fake_->hold(FakeCall::kRun);
+    meeting.reads = std::async(std::launch::async, [&one] { return one.ask("get orders 1"); });
+    meeting.gate->await_arrival();
+    meeting.waits = std::async(std::launch::async, [&two] { return two.ask("get orders 1"); });
+    while (two.metrics().redis_lease_waited_total == 0) std::this_thread::yield();
+    return meeting;
+  }
+  Result end_of_wait(Meeting& meeting) {
+    while (meeting.waits.wait_for(milliseconds{1}) != std::future_status::ready)
+      advance(milliseconds{1});
+    return meeting.waits.get();
+  }
+};
+
+TEST_F(LeaseTest, OneProcessReadsAndTheOthersWaitForWhatItPuts) {
   options_.redis->lease_wait = seconds{1};
   const Process one = process();
   const Process two = process();
-  const auto gate = fake_->hold(FakeCall::kRun);
-  std::future<Result> reads =
-      std::async(std::launch::async, [&] { return one.ask("get orders 1"); });
-  gate->await_arrival();
-  std::future<Result> waits =
-      std::async(std::launch::async, [&] { return two.ask("get orders 1"); });
-  while (two.metrics().redis_lease_waited_total == 0) std::this_thread::yield();
-  gate->open();
-  EXPECT_EQ(reads.get().source(), Source::kDatabase);
-  while (waits.wait_for(milliseconds{1}) != std::future_status::ready) advance(milliseconds{1});
-  EXPECT_EQ(waits.get().source(), Source::kRedis);
+  Meeting meeting = meet(one, two);
+  meeting.gate->open();
+  EXPECT_EQ(meeting.reads.get().source(), Source::kDatabase);
+  EXPECT_EQ(end_of_wait(meeting).source(), Source::kRedis);
   EXPECT_EQ(runs(), 1U);
   EXPECT_EQ(one.metrics().redis_lease_won_total, 1U);
 }
 
-TEST_F(SharedTest, WhoWaitedLongEnoughGoesOnAlone) {
+TEST_F(LeaseTest, WhoWaitedLongEnoughGoesOnAlone) {
   options_.redis->lease_wait = milliseconds{300};
   const Process one = process();
   const Process two = process();
-  const auto gate = fake_->hold(FakeCall::kRun);
-  std::future<Result> reads =
-      std::async(std::launch::async, [&] { return one.ask("get orders 1"); });
-  gate->await_arrival();
-  std::future<Result> waits =
-      std::async(std::launch::async, [&] { return two.ask("get orders 1"); });
-  while (two.metrics().redis_lease_waited_total == 0) std::this_thread::yield();
-  while (waits.wait_for(milliseconds{1}) != std::future_status::ready) advance(milliseconds{1});
-  EXPECT_EQ(waits.get().source(), Source::kDatabase);
-  gate->open();
-  (void)reads.get();
+  Meeting meeting = meet(one, two);
+  EXPECT_EQ(end_of_wait(meeting).source(), Source::kDatabase);
+  meeting.gate->open();
+  (void)meeting.reads.get();
 }
 
 TEST_F(SharedTest, ADeadHoldersLeaseIsTakenOver) {

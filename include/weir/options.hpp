@@ -40,7 +40,7 @@ struct MemoryOptions {
   /// 0.5.
   double ttl_jitter{0.1};
   /// Places for the changes of key values, which values share by hash: more of them void less for
-  /// nothing where many keys change. Power of two, 64 to 16777216; each takes 56 bytes, once a
+  /// nothing where many keys change. Power of two, 64 to 16777216; each takes 64 bytes, once a
   /// table that is tracked by keys is read.
   std::size_t key_stripes{65'536};
   void validate() const;

@@ -200,13 +200,13 @@ std::string Core::what_changed(const Call& call, const Label& label) {
   const Facts& facts = call.facts();
   for (std::size_t i = 0; i < facts.dependencies.size(); ++i) {
     const FactsDependency& dependency = facts.dependencies[i];
-    if (dependency.cells->any.seen_by(label.snapshot)) continue;
+    if (dependency.cells->any.seen_by(label)) continue;
     const std::string& id = facts.analysis.dependencies[i];
     std::string_view rows;
-    if (dependency.keyed && dependency.cells->whole.seen_by(label.snapshot)) {
+    if (dependency.keyed && dependency.cells->whole.seen_by(label)) {
       const auto hashes = key_hashes(facts.analysis, id, call.params, *driver_);
       const KeyStripes& keys = freshness_.cells().keys();
-      const auto unseen = [&](std::uint64_t key) { return !keys.at(key)->seen_by(label.snapshot); };
+      const auto unseen = [&](std::uint64_t key) { return !keys.at(key)->seen_by(label); };
       if (hashes && std::none_of(hashes->begin(), hashes->end(), unseen)) continue;
       rows = hashes ? "rows of " : "";
       if (hashes && std::all_of(hashes->begin(), hashes->end(), [&](std::uint64_t key) {

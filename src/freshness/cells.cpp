@@ -7,7 +7,9 @@
 
 namespace weir::detail {
 
-void Cell::mark(spi::ChangeId id) noexcept {
+void Cell::mark(spi::ChangeId id, std::uint64_t step) noexcept {
+  // First, and whatever comes of the rest: it may be news that this id is known.
+  marked_.store(step, std::memory_order_release);  // pairs with the acquire in seen_by
   // The one writer may read what it wrote itself without ordering.
   if (id <= forgotten_.load(std::memory_order_relaxed)) return;  // covered already
   std::atomic<spi::ChangeId>* smallest = &recent_[0];
@@ -44,9 +46,9 @@ void KeyStripes::make() {
   if (!made()) stripes_ = std::vector<Stripe>(count_);
 }
 
-void KeyStripes::mark(std::uint64_t key, spi::ChangeId id) noexcept {
+void KeyStripes::mark(std::uint64_t key, spi::ChangeId id, std::uint64_t step) noexcept {
   Stripe& stripe = stripes_[key & (count_ - 1)];
-  stripe.cell.mark(id);
+  stripe.cell.mark(id, step);
   // Relaxed: for a metric only.
   stripe.marked_by.store(static_cast<std::uint32_t>(key >> 32U), std::memory_order_relaxed);
 }
@@ -87,7 +89,7 @@ const KeyStripes& CellTable::keys() {
 bool CellTable::mark(const spi::Change& change) {
   switch (change.kind) {
     case spi::ChangeKind::kEverything:
-      everything_.mark(change.id);
+      everything_.mark(change.id, step_);
       break;
     case spi::ChangeKind::kRelation:
     case spi::ChangeKind::kRows: {
@@ -99,17 +101,17 @@ bool CellTable::mark(const spi::Change& change) {
         it = by_id_.emplace(change.target, &relations_.emplace_back()).first;
       }
       RelationCells& cells = *it->second;
-      cells.any.mark(change.id);
+      cells.any.mark(change.id, step_);
       cells.changes.fetch_add(1, std::memory_order_relaxed);
       if (change.kind == spi::ChangeKind::kRelation) {
-        cells.whole.mark(change.id);
+        cells.whole.mark(change.id, step_);
       } else {
         mark_rows(change, cells);
       }
       break;
     }
     case spi::ChangeKind::kTag:
-      tags_[hash64(change.target) % kTagStripes].mark(change.id);
+      tags_[hash64(change.target) % kTagStripes].mark(change.id, step_);
       break;
     case spi::ChangeKind::kTagPattern:
       mark_pattern(change);
@@ -125,9 +127,9 @@ void CellTable::mark_rows(const spi::Change& change, RelationCells& cells) {
     const std::size_t end = std::min(rest.find(spi::Change::kRowSeparator), rest.size());
     const std::string_view item = rest.substr(0, end);
     if (item.find(':') == std::string_view::npos) {  // not as it should be: any row is meant
-      cells.whole.mark(change.id);
+      cells.whole.mark(change.id, step_);
     } else {
-      keys_.mark(KeyStripes::hash(change.target, item), change.id);
+      keys_.mark(KeyStripes::hash(change.target, item), change.id, step_);
     }
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }

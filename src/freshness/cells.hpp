@@ -11,25 +11,32 @@
 #include <vector>
 
 #include "src/base/mutex.hpp"
+#include "src/freshness/label.hpp"
 #include "weir/spi/change_feed.hpp"
 #include "weir/spi/snapshot.hpp"
 
 namespace weir::detail {
 
-/// The changes known to have touched one dependency: the newest id, a few recent ids, and the
-/// newest forgotten one.
+/// The changes known to have touched one dependency: the newest id, a few recent ids, the newest
+/// forgotten one, and at which step the last was learned.
 ///
 /// A snapshot is judged to have seen all of them only if it provably has: what was forgotten counts
 /// as "every id up to it". Thread safety: any number of readers beside one writer (`CellTable` sees
 /// to the one).
 class Cell {
  public:
-  /// Complexity: O(1).
-  void mark(spi::ChangeId id) noexcept;
+  /// REQUIRES: steps do not descend. Complexity: O(1).
+  void mark(spi::ChangeId id, std::uint64_t step) noexcept;
 
-  /// Whether `snapshot` saw every change marked before. Usually one comparison.
-  [[nodiscard]] bool seen_by(const spi::Snapshot& snapshot) const noexcept {
-    return newest_.load(std::memory_order_acquire) < snapshot.xmin || seen_by_slowly(snapshot);
+  /// Whether `snapshot`, which has seen everything learned up to `step` (0: that is not known), saw
+  /// every change marked before. Usually one comparison. The step is what spares hot cells from a
+  /// long transaction anywhere, which keeps xmin low for its whole life.
+  [[nodiscard]] bool seen_by(const spi::Snapshot& snapshot, std::uint64_t step = 0) const noexcept {
+    return newest_.load(std::memory_order_acquire) < snapshot.xmin ||
+           marked_.load(std::memory_order_acquire) <= step || seen_by_slowly(snapshot);
+  }
+  [[nodiscard]] bool seen_by(const Label& label) const noexcept {
+    return seen_by(label.snapshot, label.step);
   }
   /// The largest id ever marked, 0 when none was.
   [[nodiscard]] spi::ChangeId newest() const noexcept {
@@ -39,11 +46,13 @@ class Cell {
  private:
   [[nodiscard]] bool seen_by_slowly(const spi::Snapshot& snapshot) const noexcept;
 
+  static constexpr std::uint64_t kNever = 0;
   static constexpr std::size_t kRecent = 4;
   static_assert(kRecent < spi::History::kNewest);  // one more makes forgotten_ exact
   // Written in this order: forgotten_, recent_, newest_ (each release). Readers go the other way
   // round (acquire), so that whoever sees an id overwritten sees it covered by forgotten_.
   std::atomic<spi::ChangeId> newest_{0};
+  std::atomic<std::uint64_t> marked_{kNever};  // the step of the last mark
   std::array<std::atomic<spi::ChangeId>, kRecent> recent_{};
   std::atomic<spi::ChangeId> forgotten_{0};
 };
@@ -72,7 +81,7 @@ class KeyStripes {
   void make();  ///< REQUIRES: called by the one writer, or before anybody reads.
   [[nodiscard]] bool made() const noexcept { return !stripes_.empty(); }
   /// REQUIRES (all below): made.
-  void mark(std::uint64_t key, spi::ChangeId id) noexcept;
+  void mark(std::uint64_t key, spi::ChangeId id, std::uint64_t step) noexcept;
   [[nodiscard]] const Cell* at(std::uint64_t key) const noexcept {
     return &stripes_[key & (count_ - 1)].cell;
   }
@@ -126,16 +135,18 @@ class CellTable {
   /// The key values' cells, made. What depends on one depends on the relation's `whole` too.
   [[nodiscard]] const KeyStripes& keys() WEIR_EXCLUDES(mutex_);
 
-  /// Marks the changes, those of the past too, then calls `publish(complete)` under the same lock:
-  /// whether every one of them is in a cell. `publish` must not come back here.
+  /// Marks the changes, those of the past too, then calls `publish(complete, step)` under the same
+  /// lock: whether every one of them is in a cell, and which step of learning this was, from 1.
+  /// `publish` must not come back here.
   template <typename F>
   void apply(std::span<const spi::Change> changes, std::span<const spi::Change> past, F&& publish)
       WEIR_EXCLUDES(mutex_) {
     const MutexLock lock{mutex_};
     bool complete = true;
+    ++step_;
     for (const spi::Change& change : past) complete = mark(change) && complete;
     for (const spi::Change& change : changes) complete = mark(change) && complete;
-    publish(complete);
+    publish(complete, step_);
   }
 
   /// Whether the snapshot saw every pattern invalidation that matches one of the tags.
@@ -165,6 +176,7 @@ class CellTable {
       0};  // lets entries skip the lock; written after patterns_ (release)
 
   mutable Mutex mutex_;
+  std::uint64_t step_ WEIR_GUARDED_BY(mutex_){0};
   std::deque<RelationCells> relations_ WEIR_GUARDED_BY(mutex_);
   std::unordered_map<std::string, RelationCells*> by_id_ WEIR_GUARDED_BY(mutex_);
   std::vector<Pattern> patterns_ WEIR_GUARDED_BY(mutex_);

@@ -4,6 +4,29 @@
 #include <utility>
 
 namespace weir::detail {
+namespace {
+
+bool sees_all(const spi::Snapshot& snapshot, std::span<const spi::Change> changes,
+              std::span<const spi::Change> past) {
+  const auto seen = [&](const spi::Change& change) { return snapshot.sees(change.id); };
+  return std::all_of(changes.begin(), changes.end(), seen) &&
+         std::all_of(past.begin(), past.end(), seen);
+}
+
+/// Sees what either of them does. REQUIRES: neither is a standby's.
+spi::Snapshot seeing_both(const spi::Snapshot& a, const spi::Snapshot& b) {
+  const spi::Snapshot& later = a.xmax > b.xmax ? a : b;
+  const spi::Snapshot& other = a.xmax > b.xmax ? b : a;
+  spi::Snapshot both;
+  both.xmax = later.xmax;
+  for (const spi::ChangeId id : later.in_progress) {
+    if (!other.sees(id)) both.in_progress.push_back(id);
+  }
+  both.xmin = both.in_progress.empty() ? both.xmax : both.in_progress.front();
+  return both;
+}
+
+}  // namespace
 
 LabelRef Freshness::label() const {
   const MutexLock lock{mutex_};
@@ -21,18 +44,33 @@ Freshness::Pulled Freshness::pulled() const noexcept {
 Verdict Freshness::judge(const Label& label, const Dependencies& dependencies) const {
   if (label.generation != generation()) return Verdict::kVoid;
   const spi::Snapshot& snapshot = label.snapshot;
-  if (!cells_.everything()->seen_by(snapshot)) return Verdict::kChanged;
+  if (!cells_.everything()->seen_by(label)) return Verdict::kChanged;
   for (const Cell* cell : dependencies.cells) {
-    if (!cell->seen_by(snapshot)) return Verdict::kChanged;
+    if (!cell->seen_by(label)) return Verdict::kChanged;
   }
   if (!cells_.patterns_seen_by(snapshot, dependencies.tags)) return Verdict::kChanged;
   return Verdict::kFresh;
+}
+
+std::uint64_t Freshness::step_for(const spi::Snapshot& snapshot, bool sees_its_own,
+                                  std::uint64_t step) {
+  if (!all_marked_ || snapshot.standby || !sees_its_own) {
+    all_marked_.reset();  // until a generation begins
+    return 0;
+  }
+  if (snapshot.covers(*all_marked_)) {
+    all_marked_ = snapshot;
+    return step;
+  }
+  all_marked_ = seeing_both(*all_marked_, snapshot);
+  return 0;
 }
 
 LabelRef Freshness::adopt(const Label& newest, const spi::Snapshot& snapshot) const {
   if (newest.floor == nullptr || !snapshot.covers(*newest.floor)) return nullptr;
   auto label = std::make_shared<Label>(newest);
   label->snapshot = snapshot;
+  label->step = 0;  // what was learned here says nothing about what it saw
   return label;
 }
 
@@ -60,7 +98,7 @@ Freshness::Applied Freshness::apply(const spi::Pull& pull, std::uint64_t number,
   const spi::History* const history = pull.history ? &*pull.history : nullptr;
   std::span<const spi::Change> past;
   if (history != nullptr) past = history->changes;
-  cells_.apply(pull.changes, past, [&](bool complete) {
+  cells_.apply(pull.changes, past, [&](bool complete, std::uint64_t step) {
     const MutexLock lock{mutex_};
     // The new generation is seen before the label that belongs to it: an old entry judged in
     // between is void.
@@ -76,6 +114,8 @@ Freshness::Applied Freshness::apply(const spi::Pull& pull, std::uint64_t number,
     } else {
       next->floor = label_->floor;
     }
+    if (anew) all_marked_ = pull.snapshot;  // what was marked before is void or of its past
+    next->step = step_for(pull.snapshot, sees_all(pull.snapshot, pull.changes, past), step);
     next->generation = generation();
     next->pull = number;
     next->started = started;
@@ -97,11 +137,13 @@ Freshness::Learned Freshness::learn(const ChangeBatch& batch) {
     if (change.kind == spi::ChangeKind::kEverything) return Learned::kMustPull;
   }
   Learned learned = Learned::kMustPull;
-  cells_.apply(batch.changes, {}, [&](bool complete) {
+  cells_.apply(batch.changes, {}, [&](bool complete, std::uint64_t step) {
     const MutexLock lock{mutex_};
+    const std::uint64_t own = step_for(batch.to, sees_all(batch.to, batch.changes, {}), step);
     if (label_ != before) return;  // a pull came in between; the next batch may join it
     auto next = std::make_shared<Label>(*before);
     next->snapshot = batch.to;
+    next->step = own;
     if (!complete) next->floor = std::make_shared<const spi::Snapshot>(batch.to);
     label_ = std::move(next);
     learned = Learned::kLearned;

@@ -35,6 +35,8 @@ enum class Verdict : std::uint8_t {
 /// no order of delivery. Invariants:
 /// - A label is published only after all changes its snapshot sees, and earlier labels do not, are
 /// marked.
+/// - A label has a step only if its snapshot sees every change learned up to then, and those of the
+/// cells are of its generation or older.
 /// - Ids are compared only within one generation. Another incarnation, a reset and `void_all` start
 /// a new one.
 /// - What a snapshot that covers a label's floor did not see, and the label's pull did, is in its
@@ -108,6 +110,12 @@ class Freshness {
 
   mutable Mutex mutex_;  // after CellTable's
   LabelRef label_ WEIR_GUARDED_BY(mutex_);
+  /// Sees every change marked in this generation; empty when no snapshot is known to.
+  std::optional<spi::Snapshot> all_marked_ WEIR_GUARDED_BY(mutex_);
+
+  /// The step for a label with this snapshot, whose changes were just marked; 0 for none.
+  [[nodiscard]] std::uint64_t step_for(const spi::Snapshot& snapshot, bool sees_its_own,
+                                       std::uint64_t step) WEIR_REQUIRES(mutex_);
 };
 
 }  // namespace weir::detail

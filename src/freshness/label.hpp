@@ -18,6 +18,9 @@ struct Label {
   /// Every change it did not see, and the label's pull did, is in its cell. What others read at a
   /// snapshot that does not cover it cannot be judged here. Null: nothing of others can.
   std::shared_ptr<const spi::Snapshot> floor{};
+  /// Not 0: every change learned up to this step (`CellTable::apply` counts them) is seen by the
+  /// snapshot, so that a cell which nothing marked since needs no look at ids.
+  std::uint64_t step{0};
   std::uint64_t generation{0};  ///< Entries of an older generation than `Freshness`' are void.
   std::uint64_t pull{0};        ///< Number of the pull that took it.
   TimePoint started{};          ///< Before that pull was sent.

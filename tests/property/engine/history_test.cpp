@@ -161,10 +161,10 @@ TEST_P(HistoryTest, EveryReadWasPossible) {
   std::array<std::vector<ReadRecord>, 4> reads;
   std::array<std::vector<WriteRecord>, kKeys> writes;
   {
-    std::vector<std::jthread> threads;
+    const std::array<int, kKeys> writers{0, 1, kForeign, 0};
+    std::vector<std::jthread> threads;  // after all they use
     for (int i = 0; i < 4; ++i)
       threads.emplace_back([&, i] { read(i % 2, i, reads[static_cast<std::size_t>(i)]); });
-    const std::array<int, kKeys> writers{0, 1, kForeign, 0};
     for (int key = 0; key < kKeys; ++key) {
       const auto index = static_cast<std::size_t>(key);
       threads.emplace_back([&, key, index] { write(writers[index], key, writes[index]); });

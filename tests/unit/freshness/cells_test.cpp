@@ -26,39 +26,39 @@ TEST(CellTest, AnUntouchedCellIsSeenByEverySnapshot) {
 
 TEST(CellTest, AChangeBelowXminIsSeen) {
   Cell cell;
-  cell.mark(9);
+  cell.mark(9, 1);
   EXPECT_TRUE(cell.seen_by(snapshot(10, 10)));
 }
 
 TEST(CellTest, AChangeAtXmaxIsNotSeen) {
   Cell cell;
-  cell.mark(10);
+  cell.mark(10, 1);
   EXPECT_FALSE(cell.seen_by(snapshot(10, 10)));
 }
 
 TEST(CellTest, AFinishedChangeAboveXminIsSeenWhileALongTransactionHoldsXmin) {
   Cell cell;
-  cell.mark(50);
+  cell.mark(50, 1);
   EXPECT_TRUE(cell.seen_by(snapshot(10, 60, {10})));
   EXPECT_FALSE(cell.seen_by(snapshot(10, 60, {10, 50})));
 }
 
 TEST(CellTest, AStandbySnapshotIsTrustedOnlyBelowXmin) {
   Cell cell;
-  cell.mark(50);
+  cell.mark(50, 1);
   EXPECT_FALSE(cell.seen_by(Snapshot{10, 60, {}, true}));
 }
 
 TEST(CellTest, AChangeLearnedLateCounts) {
   Cell cell;
-  cell.mark(50);
-  cell.mark(20);
+  cell.mark(50, 1);
+  cell.mark(20, 1);
   EXPECT_FALSE(cell.seen_by(snapshot(20, 60, {20})));
 }
 
 TEST(CellTest, ForgottenChangesErrTowardsStale) {
   Cell cell;
-  for (spi::ChangeId id = 20; id < 40; ++id) cell.mark(id);
+  for (spi::ChangeId id = 20; id < 40; ++id) cell.mark(id, 1);
   EXPECT_FALSE(cell.seen_by(snapshot(10, 60, {10})));
   EXPECT_TRUE(cell.seen_by(snapshot(40, 60, {45})));
 }
@@ -73,7 +73,7 @@ TEST(CellTest, NeverSaysSeenWhenAnyMarkedChangeIsNot) {
     const std::uint64_t marks = random() % 10;
     for (std::uint64_t i = 0; i < marks; ++i) {
       const spi::ChangeId id = 1 + random() % 40;
-      cell.mark(id);
+      cell.mark(id, 1);
       marked.insert(id);
     }
     const spi::ChangeId xmin = 1 + random() % 40;
@@ -98,7 +98,7 @@ TEST(CellTableTest, ARelationWithoutACellIsNotMarkedAndOneWithACellIs) {
   const Cell* orders = table.relation("16385");
   const std::vector<Change> changes{{10, ChangeKind::kRelation, "16385"},
                                     {11, ChangeKind::kRelation, "16390"}};
-  table.apply(changes, {}, [](bool) {});
+  table.apply(changes, {}, [](bool, std::uint64_t) {});
   EXPECT_EQ(orders->newest(), 10U);
   EXPECT_EQ(table.relation("16390")->newest(), 0U);
   EXPECT_EQ(table.relation("16385"), orders);
@@ -116,7 +116,7 @@ TEST(CellTableTest, EveryChangeIsMarkedWhenTheLabelIsPublished) {
                                     {10, ChangeKind::kTagPattern, "user:*"},
                                     {10, ChangeKind::kEverything, ""}};
   bool published = false;
-  table.apply(changes, {}, [&](bool) {
+  table.apply(changes, {}, [&](bool, std::uint64_t) {
     published = true;
     EXPECT_FALSE(orders->seen_by(before));
     EXPECT_FALSE(table.tag("front-page")->seen_by(before));
@@ -131,7 +131,7 @@ TEST(CellTableTest, WithFullCoverageAChangeMakesTheCellItNames) {
   const std::vector<Change> past{{9, ChangeKind::kRelation, "16385"}};
   const std::vector<Change> changes{{10, ChangeKind::kRelation, "16390"}};
   bool all = false;
-  table.apply(changes, past, [&](bool complete) { all = complete; });
+  table.apply(changes, past, [&](bool complete, std::uint64_t) { all = complete; });
   EXPECT_TRUE(all);
   EXPECT_EQ(table.relation("16385")->newest(), 9U);
   EXPECT_EQ(table.relation("16390")->newest(), 10U);
@@ -141,7 +141,7 @@ TEST(CellTableTest, ChangesMakeABoundedNumberOfCellsAndSayWhenOneIsMissing) {
   CellTable table{Coverage::kChanged, 1};
   bool all = false;
   const auto apply = [&](const Change& change) {
-    table.apply({&change, 1}, {}, [&](bool complete) { all = complete; });
+    table.apply({&change, 1}, {}, [&](bool complete, std::uint64_t) { all = complete; });
     return all;
   };
   EXPECT_TRUE(apply({10, ChangeKind::kRelation, "1"}));
@@ -159,9 +159,9 @@ TEST(CellTest, TheNewestFewMarksJudgeAsAllOfThemDo) {
     for (std::uint64_t i = random() % 20; i > 0; --i) ids.insert(1 + random() % 40);
     Cell all;
     Cell newest;
-    for (const spi::ChangeId id : ids) all.mark(id);
+    for (const spi::ChangeId id : ids) all.mark(id, 1);
     std::size_t left = spi::History::kNewest;
-    for (auto id = ids.rbegin(); id != ids.rend() && left > 0; ++id, --left) newest.mark(*id);
+    for (auto id = ids.rbegin(); id != ids.rend() && left > 0; ++id, --left) newest.mark(*id, 1);
     for (spi::ChangeId xmin = 1; xmin < 45; ++xmin) {
       const Snapshot at = snapshot(xmin, xmin + 6, {xmin, xmin + 3});
       ASSERT_EQ(all.seen_by(at), newest.seen_by(at)) << "round " << round << ", xmin " << xmin;
@@ -172,7 +172,7 @@ TEST(CellTest, TheNewestFewMarksJudgeAsAllOfThemDo) {
 TEST(CellTableTest, AMatchingPatternStalesTaggedEntriesOnly) {
   CellTable table;
   const std::vector<Change> changes{{10, ChangeKind::kTagPattern, "user:*"}};
-  table.apply(changes, {}, [](bool) {});
+  table.apply(changes, {}, [](bool, std::uint64_t) {});
   const std::vector<std::string> user{"front-page", "user:42"};
   const std::vector<std::string> other{"front-page"};
   EXPECT_FALSE(table.patterns_seen_by(snapshot(10, 10), user));
@@ -186,7 +186,7 @@ TEST(CellTableTest, ForgottenPatternsErrTowardsStale) {
   std::vector<Change> changes;
   for (spi::ChangeId id = 1; id <= CellTable::kPatterns + 1; ++id)
     changes.push_back({id, ChangeKind::kTagPattern, "x"});
-  table.apply(changes, {}, [](bool) {});
+  table.apply(changes, {}, [](bool, std::uint64_t) {});
   const std::vector<std::string> tags{"y"};
   EXPECT_FALSE(table.patterns_seen_by(snapshot(1, 1), tags));
   EXPECT_TRUE(table.patterns_seen_by(snapshot(2, 2), tags));
@@ -195,7 +195,7 @@ TEST(CellTableTest, ForgottenPatternsErrTowardsStale) {
 TEST(CellTableTest, ATagIsMarkedByName) {
   CellTable table;
   const std::vector<Change> changes{{7, ChangeKind::kTag, "front-page"}};
-  table.apply(changes, {}, [](bool) {});
+  table.apply(changes, {}, [](bool, std::uint64_t) {});
   EXPECT_EQ(table.tag("front-page")->newest(), 7U);
   EXPECT_EQ(table.tag("another")->newest(), 0U);
 }
@@ -211,7 +211,7 @@ TEST(CellTableTest, AChangeOfRowsMarksTheRelationAndTheRowsButNotTheWhole) {
   table.apply(std::vector{rows(5, "7",
                                "1:a\x1f"
                                "2:b:c")},
-              {}, [](bool) {});
+              {}, [](bool, std::uint64_t) {});
   const Snapshot before = snapshot(5, 5);
   EXPECT_FALSE(cells->any.seen_by(before));
   EXPECT_TRUE(cells->whole.seen_by(before));
@@ -225,14 +225,16 @@ TEST(CellTableTest, AChangeOfRowsMarksTheRelationAndTheRowsButNotTheWhole) {
 TEST(CellTableTest, AChangeOfTheWholeRelationMarksBothItsCells) {
   CellTable table;
   const RelationCells* const cells = table.relation_cells("7");
-  table.apply(std::vector{Change{5, ChangeKind::kRelation, "7", {}}}, {}, [](bool) {});
+  table.apply(std::vector{Change{5, ChangeKind::kRelation, "7", {}}}, {},
+              [](bool, std::uint64_t) {});
   EXPECT_FALSE(cells->any.seen_by(snapshot(5, 5)));
   EXPECT_FALSE(cells->whole.seen_by(snapshot(5, 5)));
 }
 
 TEST(CellTableTest, RowsOfThePastAreMarkedWhereNobodyAskedYet) {
   CellTable table{Coverage::kChanged};
-  table.apply({}, std::vector{rows(5, "7", "1:a")}, [](bool complete) { EXPECT_TRUE(complete); });
+  table.apply({}, std::vector{rows(5, "7", "1:a")},
+              [](bool complete, std::uint64_t) { EXPECT_TRUE(complete); });
   EXPECT_FALSE(table.keys().at(KeyStripes::hash("7", "1:a"))->seen_by(snapshot(5, 5)));
   EXPECT_FALSE(table.relation("7")->seen_by(snapshot(5, 5)));
 }
@@ -240,14 +242,14 @@ TEST(CellTableTest, RowsOfThePastAreMarkedWhereNobodyAskedYet) {
 TEST(CellTableTest, RowsWithoutAColumnMarkTheWhole) {
   CellTable table;
   const RelationCells* const cells = table.relation_cells("7");
-  table.apply(std::vector{rows(5, "7", "1:a\x1f\x1f")}, {}, [](bool) {});
+  table.apply(std::vector{rows(5, "7", "1:a\x1f\x1f")}, {}, [](bool, std::uint64_t) {});
   EXPECT_FALSE(cells->whole.seen_by(snapshot(5, 5)));
 }
 
 TEST(CellTableTest, ARowWithoutAnyKeyMarksTheRelationOnly) {
   CellTable table;
   const RelationCells* const cells = table.relation_cells("7");
-  table.apply(std::vector{rows(5, "7", "")}, {}, [](bool) {});
+  table.apply(std::vector{rows(5, "7", "")}, {}, [](bool, std::uint64_t) {});
   EXPECT_FALSE(cells->any.seen_by(snapshot(5, 5)));
   EXPECT_TRUE(cells->whole.seen_by(snapshot(5, 5)));
 }

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <iterator>
+#include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -230,6 +234,164 @@ TEST(FreshnessTest, TheLabelTellsTheEpoch) {
   pull.epoch = "loaded at noon";
   (void)freshness.apply(pull, 1, TimePoint{});
   EXPECT_EQ(freshness.label()->epoch, "loaded at noon");
+}
+
+// --- Steps
+// ----------------------------------------------------------------------------------------------------
+
+spi::Pull pull_beside(spi::ChangeId running, spi::ChangeId next, std::vector<Change> changes) {
+  spi::Pull pull = pull_at(next, std::move(changes));
+  pull.snapshot.xmin = running;
+  pull.snapshot.in_progress = {running};
+  return pull;
+}
+
+TEST(FreshnessTest, ManyChangesSeenBesideALongTransactionLeaveAnEntryFresh) {
+  Freshness freshness;
+  const std::array<const Cell*, 1> orders{freshness.cells().relation("orders")};
+  (void)freshness.apply(pull_beside(10, 11, {}), 1, TimePoint{});
+  std::vector<Change> many;
+  for (spi::ChangeId id = 11; id < 40; ++id) many.push_back({id, ChangeKind::kRelation, "orders"});
+  (void)freshness.apply(pull_beside(10, 40, many), 2, TimePoint{});
+  const LabelRef label = freshness.label();
+  EXPECT_EQ(freshness.judge(*label, {orders, {}}), Verdict::kFresh);
+  // The same snapshot in another process's entry: nobody knows what that one had learned.
+  const LabelRef adopted = freshness.adopt(*label, label->snapshot);
+  ASSERT_NE(adopted, nullptr);
+  EXPECT_EQ(freshness.judge(*adopted, {orders, {}}), Verdict::kChanged);
+  // The long one commits.
+  (void)freshness.apply(pull_at(41, {{10, ChangeKind::kRelation, "orders"}}), 3, TimePoint{});
+  EXPECT_EQ(freshness.judge(*label, {orders, {}}), Verdict::kChanged);
+  EXPECT_EQ(freshness.judge(*freshness.label(), {orders, {}}), Verdict::kFresh);
+}
+
+TEST(FreshnessTest, ALabelThatDoesNotSeeWhatWasLearnedBeforeHasNoStep) {
+  Freshness freshness;
+  const std::array<const Cell*, 1> orders{freshness.cells().relation("orders")};
+  (void)freshness.apply(pull_at(10), 1, TimePoint{});
+  (void)freshness.apply(pull_at(20, {{15, ChangeKind::kRelation, "orders"}}), 2, TimePoint{});
+  // From a server that is behind, or one that says so later than it looked.
+  (void)freshness.apply(pull_at(12), 3, TimePoint{});
+  EXPECT_EQ(freshness.judge(*freshness.label(), {orders, {}}), Verdict::kChanged);
+  (void)freshness.apply(pull_at(14), 4, TimePoint{});
+  EXPECT_EQ(freshness.judge(*freshness.label(), {orders, {}}), Verdict::kChanged);
+  (void)freshness.apply(pull_at(21), 5, TimePoint{});
+  EXPECT_EQ(freshness.judge(*freshness.label(), {orders, {}}), Verdict::kFresh);
+}
+
+TEST(FreshnessTest, AChangeThatItsOwnPullDoesNotSeeIsNotTakenForSeen) {
+  Freshness freshness;
+  const std::array<const Cell*, 1> orders{freshness.cells().relation("orders")};
+  (void)freshness.apply(pull_at(10), 1, TimePoint{});
+  (void)freshness.apply(pull_at(20, {{25, ChangeKind::kRelation, "orders"}}), 2, TimePoint{});
+  EXPECT_EQ(freshness.judge(*freshness.label(), {orders, {}}), Verdict::kChanged);
+}
+
+/// A database whose transactions commit in any order, and a process that learns of them by pulls
+/// and by batches that come late, twice and beside its pulls.
+class RandomLearning {
+ public:
+  explicit RandomLearning(std::uint64_t seed) : random_{seed} {
+    (void)freshness_.apply(look(), ++pulls_, TimePoint{});
+  }
+  void step() {
+    switch (random_() % 6) {
+      case 0:
+      case 1:
+        running_.insert(next_++);
+        break;
+      case 2:
+        if (!running_.empty()) commit();
+        break;
+      case 3:
+        (void)freshness_.apply(look(), ++pulls_, TimePoint{});
+        break;
+      case 4: {  // the leader's look, told at some time
+        const spi::Snapshot now = snapshot();
+        batches_.push_back({"a", told_, now, between(told_, now)});
+        told_ = now;
+        break;
+      }
+      default:
+        if (!batches_.empty()) (void)freshness_.learn(batches_[random_() % batches_.size()]);
+    }
+    keep_label();
+  }
+  /// Of every label so far: fresh only if it saw every change learned.
+  void check() {
+    for (const auto& label : labels_) {
+      bool saw_all = true;
+      for (const spi::ChangeId id : touching_) saw_all = saw_all && label->snapshot.sees(id);
+      const bool fresh = freshness_.judge(*label, {cells_, {}}) == Verdict::kFresh;
+      // What was committed and not learned yet is nobody's fault: only what is learned counts.
+      if (label == labels_.back()) continue;
+      ASSERT_FALSE(fresh && !saw_all && learned_all(*freshness_.label()))
+          << label->snapshot.to_string() << " at step " << label->step;
+    }
+    // The newest label is of everything learned: exact, whatever keeps xmin low.
+    EXPECT_EQ(freshness_.judge(*freshness_.label(), {cells_, {}}), Verdict::kFresh);
+  }
+
+ private:
+  void commit() {
+    auto chosen = running_.begin();
+    std::advance(chosen, static_cast<std::ptrdiff_t>(random_() % running_.size()));
+    if (random_() % 2 == 0) touching_.push_back(*chosen);
+    running_.erase(chosen);
+  }
+  [[nodiscard]] spi::Snapshot snapshot() const {
+    return {running_.empty() ? next_ : *running_.begin(),
+            next_,
+            {running_.begin(), running_.end()},
+            false};
+  }
+  [[nodiscard]] std::vector<Change> between(const spi::Snapshot& from,
+                                            const spi::Snapshot& to) const {
+    std::vector<Change> changes;
+    for (const spi::ChangeId id : touching_) {
+      if (to.sees(id) && !from.sees(id)) changes.push_back({id, ChangeKind::kRelation, "orders"});
+    }
+    return changes;
+  }
+  [[nodiscard]] spi::Pull look() {
+    spi::Pull pull;
+    pull.snapshot = snapshot();
+    pull.incarnation = "a";
+    pull.changes = between(pulled_, pull.snapshot);
+    pulled_ = pull.snapshot;
+    return pull;
+  }
+  [[nodiscard]] bool learned_all(const Label& newest) const {
+    return std::all_of(touching_.begin(), touching_.end(),
+                       [&](spi::ChangeId id) { return newest.snapshot.sees(id); });
+  }
+  void keep_label() {
+    if (labels_.empty() || labels_.back() != freshness_.label())
+      labels_.push_back(freshness_.label());
+  }
+
+  std::mt19937_64 random_;
+  Freshness freshness_{};
+  const std::array<const Cell*, 1> cells_{freshness_.cells().relation("orders")};
+  spi::ChangeId next_{10};
+  std::set<spi::ChangeId> running_{};
+  std::vector<spi::ChangeId> touching_{};
+  std::uint64_t pulls_{0};
+  spi::Snapshot pulled_{10, 10, {}, false};
+  spi::Snapshot told_{10, 10, {}, false};
+  std::vector<ChangeBatch> batches_{};
+  std::vector<LabelRef> labels_{};
+};
+
+TEST(FreshnessTest, HoweverChangesAreLearnedALabelIsFreshOnlyIfItSawThem) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    RandomLearning world{seed};
+    for (int i = 0; i < 120; ++i) {
+      world.step();
+      ASSERT_NO_FATAL_FAILURE(world.check()) << "seed " << seed << ", step " << i;
+      ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed << ", step " << i;
+    }
+  }
 }
 
 }  // namespace

@@ -261,6 +261,14 @@ spi::ResultRef Direct::run(std::string_view sql, const Params& params) {
   return connection_->run({sql, &params, false, deadline()}).rows;
 }
 
+spi::ResultRef Direct::run_prepared(std::string_view sql, const Params& params) {
+  return connection_->run({sql, &params, true, deadline()}).rows;
+}
+
+spi::Analysis Direct::analyze(std::string_view sql) {
+  return connection_->analyze(sql, deadline());
+}
+
 std::string difference(const spi::ResultBuffer& cached, const spi::ResultBuffer& direct,
                        RowOrder order) {
   const auto columns = [](const spi::ResultBuffer& buffer) {

@@ -70,6 +70,9 @@ class Direct {
  public:
   explicit Direct(const Options& options);
   spi::ResultRef run(std::string_view sql, const Params& params = {});
+  /// Runs it prepared, for what runs often.
+  spi::ResultRef run_prepared(std::string_view sql, const Params& params = {});
+  spi::Analysis analyze(std::string_view sql);
 
  private:
   std::unique_ptr<spi::Driver> driver_;

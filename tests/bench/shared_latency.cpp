@@ -1,5 +1,5 @@
-// What a query takes before, while and after Redis does not work: hung, gone, and refusing. Starts
-// a Redis of its own; PostgreSQL is the tests'.
+// What a query takes before, while and after Redis does not work: hung, slow, refusing, and gone.
+// Starts a Redis of its own; PostgreSQL is the tests'.
 //
 //   eval "$(tests/support/servers.sh start)"; build/release/tests/bench/bench_shared_latency
 #include <fmt/format.h>
@@ -114,6 +114,17 @@ int main() {
   signal(SIGCONT);
   recover();
   phase("after SIGCONT", shared);
+  // Slow: scripts of 50 ms, one after the other, keep it from everybody else.
+  const std::string busy =
+      "local t = redis.call('TIME'); local e = t[1] * 1000000 + t[2] + 50000; repeat t = "
+      "redis.call('TIME') until t[1] * 1000000 + t[2] > e";
+  (void)shell("sh -c \"" + cli + "-r 1000000 EVAL \\\"" + busy + "\\\" 0 >" + folder +
+              "busy.log 2>&1 & echo \\$! >" + folder + "busy.pid\"");
+  phase("slow (50 ms), at first", shared);
+  phase("slow, later", shared);
+  (void)shell("kill $(cat " + folder + "busy.pid)");
+  recover();
+  phase("after slow", shared);
   (void)shell(cli + "ACL SETUSER tester -get");
   phase("refusing (no right to GET)", shared);
   (void)shell(cli + "ACL SETUSER tester +@all");

@@ -3,6 +3,7 @@
 #include "drivers/postgres/admin.hpp"
 #include "drivers/postgres/change_feed.hpp"
 #include "drivers/postgres/connection.hpp"
+#include "drivers/postgres/key_value.hpp"
 #include "drivers/postgres/listener.hpp"
 #include "drivers/postgres/scan.hpp"
 #include "weir/drivers/postgres.hpp"
@@ -10,6 +11,10 @@
 namespace weir::postgres {
 
 spi::Scan Driver::scan(std::string_view sql) const { return scan_statement(sql); }
+
+spi::KeyText Driver::key_value(std::string_view type, const ParamView& value) const {
+  return postgres::key_value(type, value);
+}
 
 std::unique_ptr<spi::Connection> Driver::connect(spi::Access /*access*/, spi::Deadline deadline) {
   return std::make_unique<Connection>(shared_, deadline);

@@ -28,6 +28,8 @@ class Driver final : public spi::Driver {
   [[nodiscard]] bool separate_writer() const noexcept override { return false; }
   [[nodiscard]] bool shares_change_ids() const noexcept override { return true; }
   [[nodiscard]] spi::Scan scan(std::string_view sql) const override;
+  [[nodiscard]] spi::KeyText key_value(std::string_view type,
+                                       const ParamView& value) const override;
   [[nodiscard]] std::unique_ptr<spi::Connection> connect(spi::Access access,
                                                          spi::Deadline deadline) override;
   [[nodiscard]] std::unique_ptr<spi::ChangeFeed> open_feed() override;

@@ -1,0 +1,1 @@
+WITH q AS (SELECT 1) SELECT * FROM t a LEFT JOIN (v JOIN t b USING (id)) ON a.k = b.k AND a.id IN (1, -2, $1), LATERAL (SELECT id FROM t) l FULL JOIN q ON true WHERE a.id = ANY ($2::int[]) OR a.id = 4

@@ -73,7 +73,7 @@ void AnalysisRun::missing(std::string reason) {
   add_once(never_, std::move(reason));
 }
 
-spi::Analysis AnalysisRun::run(const StatementShape& statement) {
+spi::Analysis AnalysisRun::run(const StatementShape& statement, std::string_view sql) {
   result_.kind = statement.kind;
   result_.parameters = statement.parameters;
   result_.may_change_session = statement.may_change_session;
@@ -102,13 +102,17 @@ spi::Analysis AnalysisRun::run(const StatementShape& statement) {
   for (std::vector<std::string>* reasons : {&never_, &ttl_only_, &opaque_}) {
     std::move(reasons->begin(), reasons->end(), std::back_inserter(result_.reasons));
   }
+  add_keys(sql);
   return std::move(result_);
 }
 
 void AnalysisRun::absorb(const StatementShape& shape, const Place& place) {
   for (const std::string& reason : shape.never) never(reason, place.text);
   for (const std::string& reason : shape.ttl_only) ttl_only(reason, place.text);
-  for (const ObjectName& name : shape.relations) request(name, place);
+  for (const ObjectName& name : shape.relations) {
+    if (!place.walked && !contains(elsewhere_, name)) elsewhere_.push_back(name);
+    request(name, place);
+  }
   for (const FunctionUse& use : shape.functions) {
     names_.functions.push_back(use);
     function_places_.push_back(place.text);
@@ -143,6 +147,7 @@ void AnalysisRun::resolve_relations() {
     const std::vector<CatalogRelation> relations = catalog_->relations(requests);
     for (std::size_t i = 0; i < relations.size(); ++i) {
       if (relations[i].exists) {
+        remember(requests[i].name, relations[i]);
         judge_relation(relations[i], places[i]);
       } else {
         missing(in_place(fmt::format("relation {} does not exist", requests[i].name.to_string()),
@@ -184,7 +189,11 @@ void AnalysisRun::judge_relation(const CatalogRelation& relation, const Place& p
   }
   if (relation.kind == 'v') {
     const Place inside{fmt::format("view {}", name), relation.view_role};
-    absorb(read_statement(relation.definition), inside);
+    const StatementShape shape = read_statement(relation.definition);
+    for (Known& known : known_) {
+      if (known.relation.id == relation.id) known.reads = shape.relations;
+    }
+    absorb(shape, inside);
   }
   judge_stored(relation, place);
   if (!relation.unwatched_role.empty()) {
@@ -194,7 +203,7 @@ void AnalysisRun::judge_relation(const CatalogRelation& relation, const Place& p
   }
   if (relation.row_security) {
     result_.needs_declared_session = true;
-    const Place inside{fmt::format("a policy of {}", name), place.role};
+    const Place inside{fmt::format("a policy of {}", name), place.role, false};
     for (const std::string& policy : relation.policies)
       absorb(read_statement("SELECT " + policy), inside);
   }
@@ -251,9 +260,10 @@ bool AnalysisRun::read_body(const CatalogCandidate& candidate) {
   bodies_.push_back(candidate.body);
   if (candidate.part == Part::kCheck) {
     absorb(read_statement("SELECT " + candidate.body),
-           {fmt::format("a check of {}", candidate.name), 0});
+           {fmt::format("a check of {}", candidate.name), 0, false});
   } else {
-    absorb(read_function_body(candidate.body), {fmt::format("function {}", candidate.name), 0});
+    absorb(read_function_body(candidate.body),
+           {fmt::format("function {}", candidate.name), 0, false});
   }
   return true;
 }

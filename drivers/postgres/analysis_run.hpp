@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "drivers/postgres/catalog.hpp"
@@ -15,15 +17,27 @@ namespace weir::postgres {
 /// Thread safety: distinct objects safe; shared object unsafe.
 class AnalysisRun {
  public:
-  explicit AnalysisRun(Catalog& catalog) noexcept : catalog_{&catalog} {}
+  /// What must be known of names beyond what they resolve to.
+  enum class Builtins { kFirst, kMaybeHidden };
 
-  [[nodiscard]] spi::Analysis run(const StatementShape& statement);
+  AnalysisRun(Catalog& catalog, Builtins builtins) noexcept
+      : catalog_{&catalog}, builtins_{builtins} {}
+
+  /// `sql` is what `statement` was read from.
+  [[nodiscard]] spi::Analysis run(const StatementShape& statement, std::string_view sql);
 
  private:
   /// Where names were written, for reasons: empty for the statement itself.
   struct Place {
     std::string text{};
     std::uint64_t role{0};
+    bool walked{true};  ///< `keyed_references` comes here too: the statement, a view.
+  };
+  /// A relation under the name it was found by, and what a view names.
+  struct Known {
+    ObjectName name{};
+    CatalogRelation relation{};
+    std::vector<ObjectName> reads{};
   };
 
   void absorb(const StatementShape& shape, const Place& place);
@@ -47,12 +61,26 @@ class AnalysisRun {
   [[nodiscard]] bool never_text(const std::string& column) const;
   [[nodiscard]] bool has_candidate(CatalogCandidate::Part part, std::size_t index) const;
 
+  void remember(const ObjectName& name, const CatalogRelation& relation);
+  /// Fills in `keys`, and `whole` of every tracked relation.
+  void add_keys(std::string_view sql);
+  void read_keys(std::string_view sql, std::vector<std::pair<std::string, std::string>>& whole);
+  /// Why no reference to it can be keyed, by itself.
+  [[nodiscard]] std::string whole_reason(const CatalogRelation& relation) const;
+  [[nodiscard]] std::vector<KeyRelation> key_relations();
+  /// The ids of what is read where `keyed_references` does not come.
+  [[nodiscard]] std::vector<std::uint64_t> read_elsewhere() const;
+  [[nodiscard]] const Known* find_known(const ObjectName& name) const;
+  /// Users have an operator `=` that may be meant where no builtin one fits exactly.
+  [[nodiscard]] bool has_own_equality() const;
+
   void never(std::string reason, const std::string& place);
   void ttl_only(std::string reason, const std::string& place);
   void opaque(std::string reason, const std::string& place);
   void missing(std::string reason);
 
   Catalog* catalog_;
+  Builtins builtins_;
   spi::Analysis result_{};
   std::vector<RelationRequest> requested_{};
   std::vector<RelationRequest> pending_{};
@@ -68,6 +96,8 @@ class AnalysisRun {
   std::vector<std::string> ttl_only_{};
   std::vector<std::string> opaque_{};
   bool missing_{false};
+  std::vector<Known> known_{};
+  std::vector<ObjectName> elsewhere_{};
 };
 
 }  // namespace weir::postgres

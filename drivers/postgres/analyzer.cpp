@@ -21,14 +21,15 @@ spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadl
   StatementShape shape = read_statement(sql);
   Catalog catalog{connection, deadline};
   if (shape.kind != spi::StatementKind::kRead && shape.kind != spi::StatementKind::kWrite) {
-    return AnalysisRun{catalog}.run(shape);  // asks the catalog nothing
+    return AnalysisRun{catalog, AnalysisRun::Builtins::kMaybeHidden}.run(
+        shape, sql);  // asks the catalog nothing
   }
   std::uint64_t generation = 0;
   {
     const std::lock_guard lock{mutex_};
     generation = generation_;
   }
-  auto [key, overridden, unwatched_role] = catalog.context();
+  auto [key, overridden, builtin_first, unwatched_role] = catalog.context();
   if (overridden) {
     spi::Analysis analysis;
     analysis.parameters = shape.parameters;
@@ -49,7 +50,9 @@ spi::Analysis Analyzer::analyze(Pq& connection, std::string_view sql, spi::Deadl
     const std::lock_guard lock{mutex_};
     if (const auto found = answers_.find(key); found != answers_.end()) return found->second;
   }
-  spi::Analysis analysis = AnalysisRun{catalog}.run(shape);
+  spi::Analysis analysis = AnalysisRun{catalog, builtin_first ? AnalysisRun::Builtins::kFirst
+                                                              : AnalysisRun::Builtins::kMaybeHidden}
+                               .run(shape, sql);
   if (keep) {
     const std::lock_guard lock{mutex_};
     // What was read before a forget() may be what it wanted forgotten.

@@ -64,6 +64,7 @@ CatalogRelation read_relation(const Rows& rows, std::size_t row) {
   relation.definition = rows.string(row, 13);
   relation.view_role = to_id(rows.text(row, 14));
   relation.unwatched_role = rows.string(row, 15);
+  relation.may_tell_keys = rows.boolean(row, 16);
   return relation;
 }
 
@@ -108,6 +109,7 @@ Catalog::Context Catalog::context() {
   const Rows rows = connection_->query(kContextQuery, {}, deadline_, "analyze");
   return {.key = rows.string(0, 0),
           .overridden = rows.boolean(0, 1),
+          .builtin_first = rows.boolean(0, 3),
           .unwatched_role = rows.string(0, 2)};
 }
 
@@ -168,6 +170,30 @@ std::vector<CatalogCandidate> Catalog::names(const NamesRequest& request) {
     candidate.body = rows.string(row, 5);
   }
   return candidates;
+}
+
+std::vector<CatalogColumn> Catalog::columns(const std::vector<std::uint64_t>& relations,
+                                            const std::vector<std::uint64_t>& telling) {
+  ArrayText all;
+  ArrayText asked;
+  for (const std::uint64_t relation : relations) all.add(relation);
+  for (const std::uint64_t relation : telling) asked.add(relation);
+  PqParams params;
+  params.add_text(all.take());
+  params.add_text(asked.take());
+  const Rows rows = connection_->query(kColumnsQuery, params, deadline_, "analyze");
+  std::vector<CatalogColumn> columns(rows.size());
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    columns[row].relation = to_id(rows.text(row, 0));
+    columns[row].column = {.number = rows.string(row, 1),
+                           .name = rows.string(row, 2),
+                           .type = rows.string(row, 3),
+                           .collation = to_id(rows.text(row, 4)),
+                           .unique = rows.boolean(row, 5),
+                           .told = rows.boolean(row, 6)};
+    columns[row].varchar = rows.boolean(row, 7);
+  }
+  return columns;
 }
 
 }  // namespace weir::postgres

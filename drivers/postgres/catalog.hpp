@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "drivers/postgres/key_catalog.hpp"
 #include "drivers/postgres/pq.hpp"
 #include "drivers/postgres/statement_shape.hpp"
 #include "weir/spi/deadline.hpp"
@@ -37,7 +38,8 @@ struct CatalogRelation {
   std::string definition{};             ///< Of a view.
   std::uint64_t view_role{0};           ///< Whose rights apply below a view; 0 is the caller's.
   std::string
-      unwatched_role{};  ///< Decides whether row security applies, and may be altered unseen.
+      unwatched_role{};       ///< Decides whether row security applies, and may be altered unseen.
+  bool may_tell_keys{false};  ///< weir's schema can say which columns changes tell.
   [[nodiscard]] std::string full_name() const { return schema + '.' + name; }
 };
 
@@ -79,6 +81,13 @@ struct CatalogCandidate {
   std::string body{};  ///< kBody: the definition; kType: builtin types a user's type is made of.
 };
 
+/// A column of a table, for comparisons with it.
+struct CatalogColumn {
+  std::uint64_t relation{0};
+  KeyColumn column{};
+  bool varchar{false};
+};
+
 /// Catalog questions of the analysis, asked on the connection itself: under its search path, with
 /// no more rights than PUBLIC has on pg_catalog.
 ///
@@ -96,6 +105,8 @@ class Catalog {
     /// Users' operators come before the builtin ones of the same operands. The questions below use
     /// operators too: they may not be asked.
     bool overridden{false};
+    /// pg_catalog is the first schema: nothing hides a builtin type or operator.
+    bool builtin_first{false};
     /// The role that reads, when changes to it are not noticed; else empty.
     std::string unwatched_role{};
   };
@@ -105,6 +116,10 @@ class Catalog {
       const std::vector<RelationRequest>& requests);
   /// One round trip.
   [[nodiscard]] std::vector<CatalogCandidate> names(const NamesRequest& request);
+  /// All columns of `relations`, by number, and which of them changes tell for `telling`, of which
+  /// every one `may_tell_keys`. One round trip.
+  [[nodiscard]] std::vector<CatalogColumn> columns(const std::vector<std::uint64_t>& relations,
+                                                   const std::vector<std::uint64_t>& telling);
 
  private:
   Pq* connection_;

@@ -25,7 +25,8 @@ SELECT CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.=) 0::pg_cat
       SELECT m.roleid FROM mine JOIN pg_catalog.pg_auth_members m ON m.member OPERATOR(pg_catalog.=) mine.role
     )
     SELECT FROM mine JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) mine.role
-    WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN current_user END
+    WHERE r.rolname OPERATOR(pg_catalog.=) current_user) THEN current_user END,
+  (pg_catalog.current_schemas(true))[1] OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.name
 )sql";
 
 /// $1 schemas, $2 names, $3 roles (0: the caller), in parallel.
@@ -111,8 +112,40 @@ SELECT s.nr, s.oid, s.nspname, s.relname, s.relkind,
             THEN 0::pg_catalog.oid ELSE s.relowner END,  -- such a view is the caller's wherever it is nested
        CASE WHEN s.relrowsecurity AND (s.relforcerowsecurity OR s.role <> s.relowner)
                  AND s.role NOT IN (SELECT w.role FROM mine w)
-            THEN (SELECT r.rolname FROM pg_catalog.pg_roles r WHERE r.oid = s.role) END
+            THEN (SELECT r.rolname FROM pg_catalog.pg_roles r WHERE r.oid = s.role) END,
+       EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'weir' AND p.proname = 'key_columns' AND p.pronargs = 1
+                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))
 FROM seen s ORDER BY s.nr
+)sql";
+
+/// $1 tables, $2 those among them whose journal may tell rows. Equality of a column is that of the
+/// canonical texts `key_value` makes only for these types, and for text only where characters are
+/// Unicode's and a collation tells all different texts apart.
+inline constexpr const char* kColumnsQuery = R"sql(
+WITH told AS MATERIALIZED (
+  SELECT r.relation, k.attnum
+  FROM pg_catalog.unnest($2::pg_catalog.oid[]) AS r (relation)
+  CROSS JOIN LATERAL weir.key_columns(r.relation::pg_catalog.regclass) AS k
+)
+SELECT a.attrelid, a.attnum, a.attname,
+       CASE WHEN a.atttypid IN ('pg_catalog.int2'::pg_catalog.regtype, 'pg_catalog.int4'::pg_catalog.regtype,
+                                'pg_catalog.int8'::pg_catalog.regtype) THEN 'int'
+            WHEN a.atttypid = 'pg_catalog.bool'::pg_catalog.regtype THEN 'bool'
+            WHEN a.atttypid = 'pg_catalog.uuid'::pg_catalog.regtype THEN 'uuid'
+            WHEN a.atttypid IN ('pg_catalog.text'::pg_catalog.regtype, 'pg_catalog.varchar'::pg_catalog.regtype)
+                 AND c.collisdeterministic AND pg_catalog.getdatabaseencoding() = 'UTF8' THEN 'text' END,
+       a.attcollation,
+       EXISTS (SELECT FROM pg_catalog.pg_index i
+               WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+                 AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
+       EXISTS (SELECT FROM told t WHERE t.relation = a.attrelid AND t.attnum = a.attnum),
+       a.atttypid = 'pg_catalog.varchar'::pg_catalog.regtype
+FROM pg_catalog.pg_attribute a
+LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation
+WHERE a.attrelid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
 )sql";
 
 /// $1 schemas, $2 names, $3 argument counts, $4 forms (c call, a any arguments, t attribute of a

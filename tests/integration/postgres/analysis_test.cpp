@@ -257,7 +257,7 @@ TEST_F(AnalysisTest, WritesNameTheirTargets) {
 
 TEST_F(AnalysisTest, KnownExtensionsAreTrustedAndOthersNot) {
   if (value("SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'") == "0") {
-    if (servers_required()) FAIL() << "the server has no contrib extensions";
+    if (weir::test::servers_required()) FAIL() << "the server has no contrib extensions";
     GTEST_SKIP() << "the server has no contrib extensions";
   }
   run("CREATE EXTENSION citext; CREATE TABLE people (id int, email citext); SELECT "

@@ -201,7 +201,7 @@ TEST_F(AnalysisTypesTest, JsonReadIntoTimesMaySayNow) {
 
 TEST_F(AnalysisTypesTest, HstoreReadIntoTimesMaySayNow) {
   if (value("SELECT count(*) FROM pg_available_extensions WHERE name = 'hstore'") == "0") {
-    if (servers_required()) FAIL() << "the server has no contrib extensions";
+    if (weir::test::servers_required()) FAIL() << "the server has no contrib extensions";
     GTEST_SKIP() << "the server has no contrib extensions";
   }
   run("CREATE EXTENSION hstore; CREATE TYPE dated AS (at date); CREATE TABLE bags (h hstore);"

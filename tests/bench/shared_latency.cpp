@@ -12,7 +12,9 @@
 #include <fstream>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/real_database.hpp"
@@ -114,19 +116,22 @@ int main() {
   signal(SIGCONT);
   recover();
   phase("after SIGCONT", shared);
-  // Slow: scripts of 50 ms, one after the other, keep it from everybody else.
-  const std::string busy =
-      "local t = redis.call('TIME'); local e = t[1] * 1000000 + t[2] + 50000; repeat t = "
-      "redis.call('TIME') until t[1] * 1000000 + t[2] > e";
-  (void)shell("sh -c \"" + cli + "-r 1000000 EVAL \\\"" + busy + "\\\" 0 >" + folder +
-              "busy.log 2>&1 & echo \\$! >" + folder + "busy.pid\"");
-  phase("slow (50 ms), at first", shared);
-  phase("slow, later", shared);
-  (void)shell("kill $(cat " + folder + "busy.pid)");
+  {
+    // Slow: scripts of 50 ms, one after the other, keep it from everybody else.
+    const std::string script_file = folder + "busy.lua";
+    std::ofstream{script_file}
+        << "local t = redis.call('TIME'); local e = t[1] * 1000000 + t[2] + "
+           "50000; repeat t = redis.call('TIME') until t[1] * 1000000 + t[2] > e";
+    const std::jthread busy{[&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) (void)shell(cli + "--eval " + script_file);
+    }};
+    phase("slow (50 ms), at first", shared);
+    phase("slow, later", shared);
+  }
   recover();
   phase("after slow", shared);
-  (void)shell(cli + "ACL SETUSER tester -get");
-  phase("refusing (no right to GET)", shared);
+  (void)shell(cli + "ACL SETUSER tester -getrange");
+  phase("refusing (no right to read)", shared);
   (void)shell(cli + "ACL SETUSER tester +@all");
   recover();
   phase("after refusing", shared);

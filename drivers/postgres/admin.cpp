@@ -94,6 +94,10 @@ constexpr const char* kUntracked =
     "AND n.nspname NOT IN ('weir', 'pg_catalog', 'information_schema', 'pg_toast') AND NOT EXISTS "
     "(SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'weir_write') "
     "ORDER BY n.nspname, c.relname";
+constexpr const char* kColumnNames =
+    "SELECT a.attnum, a.attname FROM pg_attribute a WHERE a.attrelid = $1::oid AND a.attnum > 0 "
+    "AND "
+    "NOT a.attisdropped";
 constexpr const char* kNames =
     "SELECT c.oid, c.oid::regclass FROM pg_class c WHERE c.oid = ANY ($1::oid[])";
 
@@ -125,11 +129,31 @@ std::vector<std::string> resolve(AdminSession& session, const std::vector<std::s
 }
 
 /// What `weir.track` or `weir.untrack` would answer, as far as that can be known without doing it.
-constexpr const char* kPreview =
-    "SELECT m, CASE WHEN EXISTS (SELECT FROM weir.tracked t WHERE t.relation = m) = $2 "
-    "THEN CASE WHEN $2 THEN 'already tracked' ELSE 'not tracked' END "
-    "ELSE CASE WHEN $2 THEN 'would be tracked' ELSE 'would be untracked' END END "
-    "FROM weir.family($1) m";
+constexpr const char* kPreviewTrack =
+    "SELECT m, CASE WHEN weir.tracked_as(m, w) THEN 'already tracked' ELSE 'would be tracked' END "
+    "|| coalesce(' by ' || (SELECT string_agg(quote_ident(substring(a FROM '=(.*)')), ', ' "
+    "ORDER BY n) FROM unnest(w) WITH ORDINALITY k (a, n) WHERE a LIKE '%=%'), '') "
+    "FROM weir.family($1) m CROSS JOIN weir.wanted_arguments(m, NULL, $2) w";
+constexpr const char* kTrack = "SELECT member, outcome FROM weir.track($1, keys => $2)";
+constexpr const char* kUntrack = "SELECT member, outcome FROM weir.untrack($1)";
+constexpr const char* kPreviewUntrack =
+    "SELECT m, CASE WHEN EXISTS (SELECT FROM weir.tracked t WHERE t.relation = m) "
+    "THEN 'would be untracked' ELSE 'not tracked' END FROM weir.family($1) m";
+
+/// `{"a","b"}`, as the server reads an array of texts.
+std::string array_literal(const std::vector<std::string>& items) {
+  std::string text = "{";
+  for (const std::string& item : items) {
+    if (text.size() > 1) text += ',';
+    text += '"';
+    for (const char c : item) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text += '}';
+}
 
 }  // namespace
 
@@ -199,25 +223,23 @@ std::vector<spi::AdminStep> Admin::migrate_down(spi::DryRun dry_run, const Progr
 
 std::vector<spi::AdminStep> Admin::track(const std::vector<std::string>& tables,
                                          spi::DryRun dry_run, const Progress& progress) {
-  return change_tracking(Tracking::kOn, tables, dry_run, progress);
+  return change_tracking(Tracking::kOn, tables, nullptr, dry_run, progress);
 }
 
 std::vector<spi::AdminStep> Admin::track_keys(const std::string& table,
                                               const std::vector<std::string>& columns,
                                               spi::DryRun dry_run, const Progress& progress) {
-  if (columns.empty()) return track({table}, dry_run, progress);
-  throw Error{ErrorCode::kUsage,
-              fmt::format("track: the columns of {} cannot be told yet", table),
-              {.backend = "postgresql"}};
+  return change_tracking(Tracking::kOn, {table}, &columns, dry_run, progress);
 }
 
 std::vector<spi::AdminStep> Admin::untrack(const std::vector<std::string>& tables,
                                            spi::DryRun dry_run, const Progress& progress) {
-  return change_tracking(Tracking::kOff, tables, dry_run, progress);
+  return change_tracking(Tracking::kOff, tables, nullptr, dry_run, progress);
 }
 
 std::vector<spi::AdminStep> Admin::change_tracking(Tracking wanted,
                                                    const std::vector<std::string>& tables,
+                                                   const std::vector<std::string>* keys,
                                                    spi::DryRun dry_run, const Progress& progress) {
   const int installed = session().transact("track", installed_version);
   if (installed != known_version()) {
@@ -229,7 +251,6 @@ std::vector<spi::AdminStep> Admin::change_tracking(Tracking wanted,
                 {.backend = "postgresql"}};
   }
   const bool on = wanted == Tracking::kOn;
-  const std::string call = on ? "weir.track" : "weir.untrack";
   std::vector<spi::AdminStep> steps;
   std::set<std::string> done;
   for (const std::string& table : resolve(session(), tables)) {
@@ -237,10 +258,13 @@ std::vector<spi::AdminStep> Admin::change_tracking(Tracking wanted,
     std::string sql;
     try {
       const auto rows = session().transact(on ? "track" : "untrack", [&](pqxx::work& work) {
-        sql = fmt::format("SELECT {}({})", call, work.quote(table));
-        return dry_run == spi::DryRun::kYes
-                   ? run(work, kPreview, table, on)
-                   : run(work, fmt::format("SELECT member, outcome FROM {}($1)", call), table);
+        std::optional<std::string> array;
+        if (keys != nullptr) array = array_literal(*keys);
+        sql = fmt::format("SELECT {}({}{})", on ? "weir.track" : "weir.untrack", work.quote(table),
+                          array ? ", keys => " + work.quote(*array) : "");
+        if (dry_run == spi::DryRun::kYes)
+          return on ? run(work, kPreviewTrack, table, array) : run(work, kPreviewUntrack, table);
+        return on ? run(work, kTrack, table, array) : run(work, kUntrack, table);
       });
       for (const auto& row : rows) {
         auto member = row[0].as<std::string>();
@@ -249,6 +273,8 @@ std::vector<spi::AdminStep> Admin::change_tracking(Tracking wanted,
       }
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kConnection) throw;
+      if (keys != nullptr && error.sqlstate() == "42P10")
+        throw Error{ErrorCode::kUsage, error.what(), error.details()};
       report(steps, {table, fmt::format("failed: {}", error.what()), sql}, progress);
     }
   }
@@ -269,6 +295,15 @@ std::map<std::string, std::string> Admin::names_of(const std::vector<std::string
     std::map<std::string, std::string> names;
     const std::string list = fmt::format("{{{}}}", fmt::join(relations, ","));
     for (const auto& row : run(work, kNames, list))
+      names.emplace(row[0].as<std::string>(), row[1].as<std::string>());
+    return names;
+  });
+}
+
+std::map<std::string, std::string> Admin::column_names_of(const std::string& relation) {
+  return session().transact("name columns", [&](pqxx::work& work) {
+    std::map<std::string, std::string> names;
+    for (const auto& row : run(work, kColumnNames, relation))
       names.emplace(row[0].as<std::string>(), row[1].as<std::string>());
     return names;
   });

@@ -34,6 +34,8 @@ class Admin final : public spi::Admin {
   [[nodiscard]] std::vector<spi::UntrackedTable> untracked() override;
   [[nodiscard]] std::map<std::string, std::string> names_of(
       const std::vector<std::string>& relations) override;
+  [[nodiscard]] std::map<std::string, std::string> column_names_of(
+      const std::string& relation) override;
   [[nodiscard]] std::vector<spi::Finding> doctor(spi::Deadline deadline) override;
 
  private:
@@ -42,6 +44,7 @@ class Admin final : public spi::Admin {
   [[nodiscard]] AdminSession& session();
   std::vector<spi::AdminStep> change_tracking(Tracking wanted,
                                               const std::vector<std::string>& tables,
+                                              const std::vector<std::string>* keys,
                                               spi::DryRun dry_run, const Progress& progress);
 
   Options options_;

@@ -65,16 +65,19 @@ path AS MATERIALIZED (
   UNION
   SELECT k.root, i.inhparent FROM kin k JOIN pg_catalog.pg_inherits i ON i.inhrelid = k.member
 ), trigger AS MATERIALIZED (
-  SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  SELECT p.oid, p.pronamespace FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   WHERE n.nspname = 'weir' AND p.proname = 'on_write' AND p.pronargs = 0
 ), family AS MATERIALIZED (
   SELECT m.root, c.oid AS member, c.relkind, m.below,
          c.relpersistence = 't' AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace) AS temporary,
          c.relpersistence = 't' AND pg_catalog.pg_is_other_temp_schema(c.relnamespace) AS foreign_temporary,
          pg_catalog.concat_ws('.', n.nspname, c.relname) AS name,
-         EXISTS (SELECT FROM pg_catalog.pg_trigger t
-                 WHERE t.tgrelid = c.oid AND t.tgfoid IN (SELECT g.oid FROM trigger g) AND t.tgtype = 60
-                   AND t.tgenabled = 'A' AND t.tgattr = ''::pg_catalog.int2vector AND t.tgqual IS NULL)
+         COALESCE((SELECT pg_catalog.bit_or(t.tgtype) = 60  -- between them INSERT, DELETE, UPDATE and TRUNCATE
+                   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+                   JOIN trigger g ON g.pronamespace = p.pronamespace
+                   WHERE t.tgrelid = c.oid AND (p.oid = g.oid OR p.proname ~ '^write_[0-9]+$')
+                     AND t.tgtype & 67 = 0  -- AFTER, FOR EACH STATEMENT
+                     AND t.tgenabled = 'A' AND t.tgattr = ''::pg_catalog.int2vector AND t.tgqual IS NULL), false)
          AND (NOT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel s WHERE s.srrelid = c.oid)
               OR EXISTS (SELECT FROM pg_catalog.pg_trigger t
                          WHERE t.tgrelid = c.oid AND t.tgfoid IN (SELECT g.oid FROM trigger g) AND t.tgtype = 29

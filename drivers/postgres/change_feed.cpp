@@ -80,6 +80,7 @@ spi::Change to_change(const Rows& rows, std::size_t row) {
 
 spi::Change make_change(std::string_view kind, spi::ChangeId id, std::string relation,
                         std::string target) {
+  if (kind == "k") return {id, spi::ChangeKind::kRows, std::move(relation), std::move(target)};
   if (kind == "r") return {id, spi::ChangeKind::kRelation, std::move(relation)};
   if (kind == "t") return {id, spi::ChangeKind::kTag, std::move(target)};
   if (kind == "p") return {id, spi::ChangeKind::kTagPattern, std::move(target)};
@@ -140,7 +141,7 @@ spi::Pull ChangeFeed::read(spi::Deadline deadline) {
     pull.changes.reserve(rows.size() - 1);
     for (std::size_t row = 1; row < rows.size(); ++row) {
       spi::Change change = to_change(rows, row);
-      Told key{change.id, change.kind, change.target};
+      Told key{change.id, change.kind, change.target, change.rows};
       const bool known = told_.contains(key);
       if (pull.snapshot.standby && !pull.snapshot.sees(change.id)) told.insert(std::move(key));
       if (!known) pull.changes.push_back(std::move(change));

@@ -59,12 +59,21 @@ const std::vector<QueryCheck>& query_checks() {
       {"trigger-disabled", Severity::kError,
        "writes to it may leave no journal row; results that read it are cached only with a TTL",
        "every weir trigger always fires",
-       "SELECT t.tgrelid::regclass, CASE t.tgenabled WHEN 'D' THEN 'the trigger is disabled' "
-       "WHEN 'A' THEN 'the trigger was altered' ELSE 'the trigger is not ENABLE ALWAYS' END, "
-       "format('SELECT * FROM weir.track(%L);', t.tgrelid::regclass) "
-       "FROM pg_trigger t WHERE t.tgname = 'weir_write' AND NOT EXISTS (SELECT FROM pg_trigger g "
-       "WHERE g.oid = t.oid AND g.tgfoid = 'weir.on_write()'::regprocedure AND g.tgenabled = 'A' "
-       "AND g.tgtype = 60 AND g.tgqual IS NULL AND g.tgattr = ''::int2vector)"},
+       "SELECT t.tgrelid::regclass, CASE WHEN bool_or(t.tgenabled = 'D') THEN 'a trigger is "
+       "disabled' WHEN bool_and(t.tgenabled = 'A') THEN 'a trigger was altered' "
+       "ELSE 'a trigger is not ENABLE ALWAYS' END, "
+       "format('SELECT * FROM weir.track(%L);', t.tgrelid::regclass) FROM pg_trigger t "
+       "WHERE t.tgname IN ('weir_write', 'weir_insert', 'weir_update', 'weir_delete') "
+       "GROUP BY t.tgrelid HAVING bool_or(t.tgenabled <> 'A') OR (SELECT bit_or(l.type) FROM "
+       "weir.live_trigger l WHERE l.relation = t.tgrelid AND l.type & 67 = 0) IS DISTINCT FROM 60"},
+      {"key-columns", Severity::kWarning,
+       "its triggers and its columns no longer agree: every write to it counts as one to the whole "
+       "table",
+       "every table's key columns are what its triggers tell",
+       "SELECT t.relation::regclass, NULL, "
+       "format('SELECT * FROM weir.track(%L);', t.relation::regclass) "
+       "FROM weir.live_trigger t WHERE t.name = 'weir_insert' "
+       "AND NOT EXISTS (SELECT FROM weir.key_columns(t.relation))"},
       {"replication-target", Severity::kError,
        "a subscription writes to it, and apply workers fire row triggers only; results that read "
        "it "

@@ -10,8 +10,10 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "src/app/commands.hpp"
@@ -177,6 +179,30 @@ std::vector<std::string> words_of(const CLI::App& command) {
   return words;
 }
 
+void add_keys(CLI::App& command, TrackArguments& arguments) {
+  const auto read = [&arguments](const std::string& text) {
+    std::vector<std::string> columns;
+    std::istringstream names{text + ','};
+    for (std::string name; std::getline(names, name, ',');) {
+      if (name.empty())
+        throw CLI::ValidationError(
+            "--keys", fmt::format("{} is no list of columns: one is empty", shown(text)));
+      columns.push_back(name);
+    }
+    arguments.keys = std::move(columns);
+  };
+  CLI::Option* keys =
+      command
+          .add_option_function<std::string>(
+              "--keys", read, "Columns of the one table by which its changes tell rows")
+          ->type_name("COLUMN,...");
+  command
+      .add_flag_callback(
+          "--no-keys", [&arguments] { arguments.keys.emplace(); },
+          "Have changes of the tables named tell the whole table")
+      ->excludes(keys);
+}
+
 // With arguments of its own for each command: CLI11 fills in those of the other from the
 // environment.
 void add_track(CLI::App& app, Request& request, TrackArguments& arguments, const char* name,
@@ -184,9 +210,14 @@ void add_track(CLI::App& app, Request& request, TrackArguments& arguments, const
   CLI::App& command = *app.add_subcommand(name, help);
   add_target(command, arguments.target);
   add_dry_run(command, arguments.dry_run);
+  if (arguments.wanted == TrackArguments::Wanted::kTracked) add_keys(command, arguments);
   add_words(command, "TABLE", "Tables, as table or schema.table; all when none is named");
   command.callback([&request, &arguments, &command] {
     arguments.tables = words_of(command);
+    if (arguments.keys && !arguments.keys->empty() && arguments.tables.size() != 1)
+      throw CLI::ValidationError("--keys", "they are columns of one table: name just that");
+    if (arguments.keys && arguments.tables.empty())
+      throw CLI::ValidationError("--no-keys", "name the tables");
     request.action = [&arguments] { return run(arguments); };
   });
 }

@@ -34,6 +34,9 @@ struct TrackArguments {
   Target target{};
   Wanted wanted{Wanted::kTracked};
   std::vector<std::string> tables{};  ///< Empty: all.
+  /// By which columns the changes of `tables` tell rows, of which there is one then; empty: they
+  /// tell the tables, of which there is at least one.
+  std::optional<std::vector<std::string>> keys{};
   spi::DryRun dry_run{spi::DryRun::kNo};
 };
 int run(const TrackArguments& arguments);

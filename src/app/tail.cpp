@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -7,8 +8,11 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "src/app/commands.hpp"
@@ -55,23 +59,46 @@ class Printer {
     const std::string time = timestamp(std::chrono::system_clock::now());
     std::string text;
     if (!pull.reset.empty()) {
-      names_.clear();
-      text += line(time, "reset", 0, {}, pull.reset);
+      forget();
+      text += line(time, "reset", 0, {}, pull.reset, {});
     }
     learn_names(pull.changes);
     for (const spi::Change& change : pull.changes) {
       const auto known = of_relation(change) ? names_.find(change.target) : names_.end();
       text += line(time, to_string(change.kind), change.id, change.target,
-                   known == names_.end() ? change.target : known->second);
+                   known == names_.end() ? change.target : known->second, keys_of(change));
     }
     return text;
   }
 
  private:
+  /// Values by column.
+  using Keys = std::map<std::string, std::set<std::string>>;
+
+  [[nodiscard]] Keys keys_of(const spi::Change& change) {
+    Keys keys;
+    if (change.kind != spi::ChangeKind::kRows) return keys;
+    if (!columns_.contains(change.target))
+      columns_.emplace(change.target, admin_.column_names_of(change.target));
+    const auto& columns = columns_.at(change.target);
+    std::istringstream items{change.rows};
+    for (std::string item; std::getline(items, item, spi::Change::kRowSeparator);) {
+      const std::string column = item.substr(0, item.find(':'));
+      const auto name = columns.find(column);
+      keys[name == columns.end() ? column : name->second].insert(item.substr(column.size() + 1));
+    }
+    return keys;
+  }
+
+  void forget() {
+    names_.clear();
+    columns_.clear();
+  }
+
   void learn_names(const std::vector<spi::Change>& changes) {
     std::vector<std::string> unknown;
     for (const spi::Change& change : changes) {
-      if (change.kind == spi::ChangeKind::kEverything) names_.clear();  // it may have been renamed
+      if (change.kind == spi::ChangeKind::kEverything) forget();  // it may have been renamed
     }
     for (const spi::Change& change : changes) {
       if (of_relation(change) && !names_.contains(change.target)) unknown.push_back(change.target);
@@ -80,22 +107,39 @@ class Printer {
   }
 
   [[nodiscard]] std::string line(std::string_view time, std::string_view kind, spi::ChangeId id,
-                                 std::string_view target, std::string_view name) const {
+                                 std::string_view target, std::string_view name,
+                                 const Keys& keys) const {
     if (format_ == Format::kText) {
+      std::string shown{name};
+      for (const auto& [column, values] : keys)
+        shown += fmt::format(" {}={}", column, fmt::join(values, ","));
       return fmt::format("{} {:>10} {:<10} {}\n", time, id == 0 ? "-" : fmt::to_string(id), kind,
-                         printable(name));
+                         printable(shown));
     }
     std::string text = fmt::format(R"({{"time":"{}","kind":"{}")", time, kind);
     if (id != 0) text += fmt::format(R"(,"transaction":{})", id);
     if (!name.empty()) text += fmt::format(R"(,"name":{})", detail::json_quote(name));
     if (!target.empty() && target != name)
       text += fmt::format(R"(,"id":{})", detail::json_quote(target));
+    if (kind == to_string(spi::ChangeKind::kRows)) {
+      text += R"(,"keys":{)";
+      std::string_view comma;
+      for (const auto& [column, values] : keys) {
+        text += fmt::format("{}{}:[", std::exchange(comma, ","), detail::json_quote(column));
+        std::string_view between;
+        for (const std::string& value : values)
+          text += fmt::format("{}{}", std::exchange(between, ","), detail::json_quote(value));
+        text += ']';
+      }
+      text += '}';
+    }
     return text += "}\n";
   }
 
   spi::Admin& admin_;
   const Format format_;
   std::map<std::string, std::string> names_;
+  std::map<std::string, std::map<std::string, std::string>> columns_;  // by relation
 };
 
 /// False when nobody reads any more.

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
 
 #include "src/app/commands.hpp"
 #include "src/app/failure.hpp"
@@ -19,8 +22,17 @@ int run(const TrackArguments& arguments) {
     previous = step.sql;
   };
   const Patience patience{on ? "putting triggers on tables" : "taking triggers off tables"};
-  const auto steps = on ? upkeep.admin->track(arguments.tables, arguments.dry_run, progress)
-                        : upkeep.admin->untrack(arguments.tables, arguments.dry_run, progress);
+  std::vector<spi::AdminStep> steps;
+  if (!on) {
+    steps = upkeep.admin->untrack(arguments.tables, arguments.dry_run, progress);
+  } else if (!arguments.keys) {
+    steps = upkeep.admin->track(arguments.tables, arguments.dry_run, progress);
+  } else {
+    for (const std::string& table : arguments.tables) {
+      auto more = upkeep.admin->track_keys(table, *arguments.keys, arguments.dry_run, progress);
+      std::move(more.begin(), more.end(), std::back_inserter(steps));
+    }
+  }
   if (steps.empty()) print(fmt::format("{}nothing to do: there are no tables\n", dry ? "-- " : ""));
   const auto failed = std::count_if(steps.begin(), steps.end(), [](const spi::AdminStep& step) {
     return step.action.starts_with("failed");

@@ -91,6 +91,12 @@ class Admin {
   /// The names of relations as `Change::target` has them; without those that are gone.
   [[nodiscard]] virtual std::map<std::string, std::string> names_of(
       const std::vector<std::string>& relations) = 0;
+  /// The names of a relation's columns as `Change::rows` has them; empty where it has the names.
+  [[nodiscard]] virtual std::map<std::string, std::string> column_names_of(
+      const std::string& relation) {
+    static_cast<void>(relation);
+    return {};
+  }
   [[nodiscard]] virtual std::vector<Finding> doctor(Deadline deadline) = 0;
 };
 

@@ -116,7 +116,7 @@ void Upkeep::track(const DatabaseConfig& database, Memory& memory, spi::Admin& a
                    const std::vector<std::string>& tables) {
   std::map<std::string, std::string> failed;
   const auto progress = [&](const spi::AdminStep& step) {
-    if (step.action == "tracked" || step.action == "repaired") {
+    if (step.action.starts_with("tracked") || step.action.starts_with("repaired")) {
       board_.update(database.name, [](DatabaseStatus& status) { ++status.tracked; });
       tell(database, LogLevel::kInfo, "tracked", fmt::format("{}: {}", step.object, step.action));
     } else if (step.action.starts_with("failed")) {

@@ -38,7 +38,7 @@ TEST_P(CommandTest, MigrateGoesUpAndDownAndTellsWhereItStands) {
 
   ran = weir({"migrate", "up"});
   EXPECT_THAT(ran, Exits(0));
-  EXPECT_EQ(ran.out, "0001 journal: up\n");
+  EXPECT_THAT(ran.out, StartsWith("0001 journal: up\n"));
   EXPECT_THAT(ran.err, HasSubstr("now run `weir track`"));
   EXPECT_THAT(weir({"migrate", "up"}).out, HasSubstr("nothing to do"));
 
@@ -84,9 +84,9 @@ TEST_P(CommandTest, ADryRunsScriptDoesWhatTheCommandWouldDo) {
 
 TEST_P(CommandTest, TrackAndUntrackTellWhatBecameOfEachTable) {
   ASSERT_THAT(weir({"migrate", "up"}), Exits(0));
-  EXPECT_EQ(weir({"track", schema() + ".users"}).out, schema() + ".users: tracked\n");
-  EXPECT_EQ(weir({"track"}).out,
-            schema() + ".orders: tracked\n" + schema() + ".users: already tracked\n");
+  EXPECT_THAT(weir({"track", schema() + ".users"}).out, StartsWith(schema() + ".users: tracked"));
+  EXPECT_THAT(weir({"track"}).out, AllOf(StartsWith(schema() + ".orders: tracked"),
+                                         HasSubstr("\n" + schema() + ".users: already tracked")));
   EXPECT_EQ(weir({"untrack", "users"}).out, schema() + ".users: untracked\n");
   EXPECT_EQ(weir({"untrack"}).out,
             schema() + ".orders: untracked\n" + schema() + ".users: not tracked\n");

@@ -59,26 +59,27 @@ class AdminTest : public JournalTest {
 TEST_F(AdminTest, UpDownUpLeavesNoTraceInBetween) {
   run("CREATE TABLE t(a int)");
   EXPECT_EQ(admin()->status().installed, 0);
-  EXPECT_THAT(admin()->status().pending, ElementsAre("0001 journal"));
+  EXPECT_THAT(admin()->status().pending, ElementsAre("0001 journal", "0002 row_keys"));
   const auto steps = up();
-  ASSERT_EQ(steps.size(), 1U);
+  ASSERT_EQ(steps.size(), 2U);
   EXPECT_EQ(steps.front().action, "0001 journal: up");
+  EXPECT_EQ(steps.back().action, "0002 row_keys: up");
   const spi::MigrationStatus status = admin()->status();
   EXPECT_EQ(status.installed, status.known);
-  EXPECT_THAT(status.applied, ElementsAre("0001 journal"));
+  EXPECT_THAT(status.applied, ElementsAre("0001 journal", "0002 row_keys"));
   EXPECT_THAT(status.pending, IsEmpty());
   EXPECT_EQ(status.ddl_tracking, "event triggers");
   track_all();
   EXPECT_THAT(up(), IsEmpty());
 
-  EXPECT_EQ(down().size(), 1U);
+  EXPECT_EQ(down().size(), 2U);
   EXPECT_EQ(value("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = 'weir') + "
                   "(SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'weir%') + "
                   "(SELECT count(*) FROM pg_event_trigger)"),
             "0");
   run("INSERT INTO t VALUES (1)");
   EXPECT_THAT(down(), IsEmpty());
-  EXPECT_EQ(up().size(), 1U);
+  EXPECT_EQ(up().size(), 2U);
   EXPECT_EQ(track_all()["public.t"], "tracked");
 }
 
@@ -86,20 +87,20 @@ TEST_F(AdminTest, ProgressIsTold) {
   std::vector<std::string> told;
   admin()->migrate_up(spi::DryRun::kNo,
                       [&](const spi::AdminStep& step) { told.push_back(step.action); });
-  EXPECT_THAT(told, ElementsAre("0001 journal: up"));
+  EXPECT_THAT(told, ElementsAre("0001 journal: up", "0002 row_keys: up"));
 }
 
 TEST_F(AdminTest, ADryRunShowsTheSqlAndChangesNothing) {
   run("CREATE TABLE t(a int)");
   const auto steps = up(spi::DryRun::kYes);
-  ASSERT_EQ(steps.size(), 1U);
+  ASSERT_EQ(steps.size(), 2U);
   EXPECT_THAT(steps.front().sql, HasSubstr("CREATE SCHEMA weir"));
   EXPECT_EQ(admin()->status().installed, 0);
   up();
   EXPECT_EQ(track_all(spi::DryRun::kYes)["public.t"], "would be tracked");
   EXPECT_EQ(value("SELECT count(*) FROM weir.tracked"), "0");
-  EXPECT_EQ(down(spi::DryRun::kYes).size(), 1U);
-  EXPECT_EQ(admin()->status().installed, 1);
+  EXPECT_EQ(down(spi::DryRun::kYes).size(), 2U);
+  EXPECT_EQ(admin()->status().installed, 2);
 }
 
 TEST_F(AdminTest, OfConcurrentMigrationsOneDoesTheWork) {
@@ -109,7 +110,7 @@ TEST_F(AdminTest, OfConcurrentMigrationsOneDoesTheWork) {
     threads.emplace_back([&] { applied += up().size(); });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(applied, 1U);
+  EXPECT_EQ(applied, 2U);
 }
 
 TEST_F(AdminTest, SomebodyElsesSchemaOfThatNameIsLeftAlone) {
@@ -127,14 +128,14 @@ TEST_F(AdminTest, ASchemaWithoutItsVersionNamesAWayOutThatWorks) {
   EXPECT_THAT(failure([&] { up(); }).what(), HasSubstr("DROP SCHEMA weir CASCADE"));
   EXPECT_THAT(failure([&] { down(); }).what(), HasSubstr("DROP SCHEMA weir CASCADE"));
   run("DROP SCHEMA weir CASCADE");
-  EXPECT_EQ(up().size(), 1U);
+  EXPECT_EQ(up().size(), 2U);
 }
 
 TEST_F(AdminTest, DownDropsNothingWhenSomebodyPutATableIntoTheSchema) {
   up();
   run("CREATE TABLE weir.theirs(a int)");
   EXPECT_THROW(down(), Error);
-  EXPECT_EQ(admin()->status().installed, 1);
+  EXPECT_EQ(admin()->status().installed, 1);  // one migration after the other
   run("DROP TABLE weir.theirs");
   EXPECT_EQ(down().size(), 1U);
 }
@@ -195,7 +196,7 @@ TEST_F(AdminTest, DownNamesWhoOwnsTheEventTriggersAndMustDropThemFirst) {
   EXPECT_THAT(error.what(), HasSubstr("event triggers weir_ddl, weir_drop belong to " +
                                       value("SELECT current_user")));
   EXPECT_THAT(error.what(), HasSubstr("DROP EVENT TRIGGER weir_ddl"));
-  EXPECT_EQ(as_installer->status().installed, 1);
+  EXPECT_EQ(as_installer->status().installed, 2);
   run("DROP EVENT TRIGGER weir_ddl; DROP EVENT TRIGGER weir_drop");
   as_installer->migrate_down(spi::DryRun::kNo, {});
   EXPECT_EQ(as_installer->status().installed, 0);

@@ -183,7 +183,7 @@ TEST_F(DoctorTest, SaysWhatToRunWhenTheSchemaIsMissingOrNewer) {
   auto finding = find(examine(dsn()), "schema", "schema weir");
   ASSERT_TRUE(finding);
   EXPECT_THAT(finding->meaning, HasSubstr("99"));
-  run("UPDATE weir.meta SET version = 1");
+  run("UPDATE weir.meta SET version = 2");
   make_admin(options_for(dsn()), system_clock())->migrate_down(spi::DryRun::kNo, {});
   finding = find(examine(dsn()), "schema", "schema weir");
   ASSERT_TRUE(finding);

@@ -184,7 +184,7 @@ TEST_F(EventTriggerTest, ADisabledTriggerOfAPartitionStaysDisabledAndUntracked) 
 TEST_F(EventTriggerTest, ATableThatCannotBeTrackedDoesNotStopTheApplicationsDdl) {
   run("CREATE TABLE pt(k int) PARTITION BY LIST (k)");
   track("pt");
-  run("ALTER FUNCTION weir.track(regclass, boolean) RENAME TO untrackable");
+  run("ALTER FUNCTION weir.track(regclass, boolean, text[]) RENAME TO untrackable");
   run("CREATE TABLE l1 PARTITION OF pt DEFAULT");
   EXPECT_EQ(value("SELECT string_agg(relation::regclass::text, ',') FROM weir.tracked"), "pt");
 }

@@ -1,14 +1,15 @@
 #include "tests/integration/postgres/journal_fixture.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 
 #include "drivers/postgres/admin.hpp"
@@ -97,7 +98,7 @@ void JournalTest::install() {
 }
 
 void JournalTest::track(const std::string& table) {
-  run(fmt::format("SELECT weir.track('{}')", table));
+  run(fmt::format("SELECT weir.track('{}', keys => '{{}}')", table));
 }
 
 std::string JournalTest::role(const std::string& attributes) {
@@ -117,9 +118,12 @@ std::set<std::string> JournalTest::changes() {
         told.insert(value(fmt::format("SELECT {}::regclass", change.target)));
         break;
       case spi::ChangeKind::kRows: {
-        std::string rows = change.rows;
-        std::replace(rows.begin(), rows.end(), spi::Change::kRowSeparator, ' ');
-        told.insert(value(fmt::format("SELECT {}::regclass", change.target)) + " " + rows);
+        std::set<std::string> items;
+        std::istringstream rows{change.rows};
+        for (std::string item; std::getline(rows, item, spi::Change::kRowSeparator);)
+          EXPECT_TRUE(items.insert(item).second) << item << " twice";
+        told.insert(value(fmt::format("SELECT {}::regclass", change.target)) + ": " +
+                    fmt::format("{}", fmt::join(items, " ")));
         break;
       }
       case spi::ChangeKind::kTag:

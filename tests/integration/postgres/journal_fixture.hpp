@@ -46,11 +46,12 @@ class JournalTest : public ::testing::Test {
   [[nodiscard]] Pq& db() { return *db_; }
   void run(const std::string& sql) { db().exec(sql, in(std::chrono::seconds{20})); }
   std::string value(const std::string& sql) { return test::value(db(), sql); }
+  /// Changes to it are told as changes to the whole table, whatever keys it has.
   void track(const std::string& table);
   /// A role that is dropped with the test; it may log in like the superuser.
   std::string role(const std::string& attributes = "LOGIN");
 
-  /// What the next pull tells: relation names, "relation column:value …", "tag …", "tags …",
+  /// What the next pull tells: relation names, "relation: column:value …", "tag …", "tags …",
   /// "everything", "reset: …".
   std::set<std::string> changes();
   spi::Pull pull() { return feed_->pull(in(std::chrono::seconds{20})); }

@@ -141,7 +141,7 @@ spi::Pull ChangeFeed::read(spi::Deadline deadline) {
     pull.changes.reserve(rows.size() - 1);
     for (std::size_t row = 1; row < rows.size(); ++row) {
       spi::Change change = to_change(rows, row);
-      Told key{change.id, change.kind, change.target, change.rows};
+      Told key{change.id, change.kind, change.target};  // all of an id come together
       const bool known = told_.contains(key);
       if (pull.snapshot.standby && !pull.snapshot.sees(change.id)) told.insert(std::move(key));
       if (!known) pull.changes.push_back(std::move(change));

@@ -36,7 +36,7 @@ class ChangeFeed final : public spi::ChangeFeed {
   [[nodiscard]] spi::Pull pull(spi::Deadline deadline) override;
 
  private:
-  using Told = std::tuple<spi::ChangeId, spi::ChangeKind, std::string, std::string>;
+  using Told = std::tuple<spi::ChangeId, spi::ChangeKind, std::string>;
 
   [[nodiscard]] spi::Pull try_pull(spi::Deadline deadline);
   [[nodiscard]] spi::Pull read(spi::Deadline deadline);

@@ -324,7 +324,11 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   const auto parsed = app.get_subcommands();
   const std::string name = parsed.empty() ? "" : parsed.front()->get_name();
   std::string message = error.what();
-  if (const auto extras = app.remaining(true); !extras.empty()) {
+  const auto extras = app.remaining(true);
+  const bool wanted = !parsed.empty() && parsed.front()->get_allow_extras() &&
+                      std::none_of(extras.begin(), extras.end(),
+                                   [](const std::string& extra) { return extra.starts_with('-'); });
+  if (!extras.empty() && !wanted) {
     message = parsed.empty() && !extras.front().starts_with('-') &&
                       extras.front().find_first_of(":=/@") == std::string::npos
                   ? fmt::format("there is no command '{}'", printable(extras.front()))

@@ -92,6 +92,22 @@ TEST_P(CommandTest, TrackAndUntrackTellWhatBecameOfEachTable) {
             schema() + ".orders: untracked\n" + schema() + ".users: not tracked\n");
 }
 
+TEST_P(CommandTest, TrackTakesTheColumnsByWhichChangesTellRows) {
+  if (sqlite()) return;
+  ASSERT_THAT(weir({"migrate", "up"}), Exits(0));
+  EXPECT_EQ(weir({"track", "orders"}).out, "public.orders: tracked by id\n");
+  EXPECT_THAT(weir({"track", "orders", "--keys", "user_id", "--dry-run"}).out,
+              HasSubstr("weir.track('public.orders', keys => '{\"user_id\"}');\n"));
+  EXPECT_EQ(weir({"track", "--keys", "user_id,id", "orders"}).out,
+            "public.orders: tracked by id, user_id\n");
+  EXPECT_EQ(weir({"track", "--no-keys", "orders", "users"}).out,
+            "public.orders: tracked\npublic.users: tracked\n");
+  EXPECT_EQ(weir({"track"}).out, "public.orders: already tracked\npublic.users: already tracked\n");
+  const Ran refused = weir({"track", "--keys", "nothing", "users"});
+  EXPECT_THAT(refused, Exits(2));
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("public.users"), HasSubstr("nothing")));
+}
+
 TEST_P(CommandTest, DoctorFailsWhileATableIsUntrackedAndPassesAfterItsFix) {
   ASSERT_THAT(weir({"migrate", "up"}), Exits(0));
   ASSERT_THAT(weir({"track", "users"}), Exits(0));

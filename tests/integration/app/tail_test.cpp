@@ -36,7 +36,8 @@ TEST_P(TailTest, AChangeIsToldByTheNameOfItsTable) {
   execute("INSERT INTO users VALUES (3, 'Eve')");
   ASSERT_TRUE(tail.wrote(schema() + ".users")) << tail.output();
   EXPECT_THAT(tail.output(),
-              ContainsRegex(fmt::format("T[0-9:.]+Z +[0-9]+ relation +{}\\.users\n", schema())));
+              ContainsRegex(fmt::format("T[0-9:.]+Z +[0-9]+ (relation|rows) +{}\\.users( id=3)?\n",
+                                        schema())));
   EXPECT_THAT(tail.output(), Not(HasSubstr("Eve")));
   tail.signal(SIGINT);
   EXPECT_EQ(tail.exit_code(), 0) << tail.output();
@@ -49,11 +50,33 @@ TEST_P(TailTest, JsonIsAnObjectForEachChange) {
   execute("INSERT INTO orders VALUES (1, 1)");
   const std::string rest = tail.after(R"({"time":)");
   const auto object = nlohmann::json::parse(R"({"time":)" + rest);
-  EXPECT_EQ(object["kind"], "relation");
+  EXPECT_EQ(object["kind"], object.contains("keys") ? "rows" : "relation");
   EXPECT_EQ(object["name"], schema() + ".orders");
   EXPECT_TRUE(object["transaction"].is_number());
   tail.signal(SIGTERM);
   EXPECT_EQ(tail.exit_code(), 0);
+}
+
+TEST_P(TailTest, RowsAreToldByTheValuesOfTheirKeys) {
+  if (sqlite()) return;
+  ASSERT_EQ(weir({"track", "--keys", "user_id,id", "orders"}).code, 0);
+  ServiceProcess text{this->tail()};
+  ServiceProcess json{this->tail({"--json"})};
+  ASSERT_TRUE(text.wrote("follows")) << text.output();
+  ASSERT_TRUE(json.wrote("follows")) << json.output();
+  json.forget();
+  execute("INSERT INTO orders VALUES (1, 7), (2, 7)");
+  EXPECT_TRUE(text.wrote("rows       public.orders id=1,2 user_id=7\n")) << text.output();
+  const auto object = nlohmann::json::parse(R"({"time":)" + json.after(R"({"time":)"));
+  EXPECT_EQ(object["kind"], "rows");
+  EXPECT_EQ(object["name"], "public.orders");
+  EXPECT_EQ(object["keys"], nlohmann::json::parse(R"({"id":["1","2"],"user_id":["7"]})"));
+  execute("TRUNCATE orders");
+  EXPECT_TRUE(text.wrote("relation   public.orders\n")) << text.output();
+  execute("ALTER TABLE orders RENAME COLUMN user_id TO buyer");
+  ASSERT_EQ(weir({"track"}).code, 0);
+  execute("INSERT INTO orders VALUES (3, NULL), (4, 8)");
+  EXPECT_TRUE(text.wrote("public.orders buyer=8 id=3,4\n")) << text.output();
 }
 
 TEST_P(TailTest, TagsPatternsAndDdlAreTold) {

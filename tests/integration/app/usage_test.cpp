@@ -48,7 +48,14 @@ TEST(CommandUsageTest, AWrongCommandLineSaysWhatIsWrongWithItAndWhereHelpIs) {
             "--timeout: '0' is too short; must be at least 1ms"},
            {{"query", "--ttl", "0s", "SELECT 1"}, "--ttl: '0s' is too short; must be at least 1ms"},
            {{"explain", "SELECT 1", "2"}, "unexpected argument '2'"},
-           {{"track", "--all"}, "unknown option --all"}}) {
+           {{"track", "--all"}, "unknown option --all"},
+           {{"track", "--keys", "id"}, "--keys: they are columns of one table: name just that"},
+           {{"track", "--keys", "id", "a", "b"}, "name just that"},
+           {{"track", "--keys", "id,,x", "a"}, "--keys: 'id,,x' is no list of columns"},
+           {{"track", "--keys", "", "a"}, "--keys"},
+           {{"track", "--no-keys"}, "--no-keys: name the tables"},
+           {{"track", "--no-keys", "--keys", "id", "a"}, "excludes"},
+           {{"untrack", "--keys", "id", "a"}, "unknown option --keys"}}) {
     const Ran ran = run_weir(wrong.arguments);
     EXPECT_EQ(ran.code, 2) << wrong.message;
     EXPECT_THAT(ran.err,

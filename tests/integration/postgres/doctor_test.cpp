@@ -77,6 +77,27 @@ TEST_F(DoctorTest, FindsDisabledAndNotAlwaysAndAlteredTriggers) {
   }
 }
 
+TEST_F(DoctorTest, FindsADeadTriggerOfATableWithKeysAndItsFixRevivesIt) {
+  run("CREATE TABLE t(id int PRIMARY KEY); SELECT weir.track('t')");
+  EXPECT_FALSE(find(examine(dsn()), "trigger-disabled", "t"));
+  for (const char* damage :
+       {"ALTER TABLE t DISABLE TRIGGER weir_insert", "ALTER TABLE t ENABLE TRIGGER weir_delete",
+        "DROP TRIGGER weir_update ON t", "ALTER TABLE t DISABLE TRIGGER weir_write"}) {
+    run(damage);
+    expect_fixable("trigger-disabled", "t");
+  }
+}
+
+TEST_F(DoctorTest, FindsKeyColumnsThatNoLongerFitAndItsFixMakesThemFit) {
+  run("CREATE TABLE t(id int PRIMARY KEY, a int UNIQUE); SELECT weir.track('t')");
+  EXPECT_FALSE(find(examine(dsn()), "key-columns", "t"));
+  for (const char* ddl :
+       {"ALTER TABLE t RENAME COLUMN id TO other", "ALTER TABLE t DROP COLUMN a"}) {
+    run(ddl);
+    expect_fixable("key-columns", "t");
+  }
+}
+
 TEST_F(DoctorTest, FindsDisabledAndMissingEventTriggers) {
   run("ALTER EVENT TRIGGER weir_drop DISABLE");
   auto finding = find(examine(dsn()), "ddl-tracking", "weir_drop");

@@ -23,7 +23,10 @@ class FeedStandbyTest : public ::testing::Test {
     cluster_.emplace();
     make_admin(options_for(cluster_->dsn()), system_clock())->migrate_up(spi::DryRun::kNo, {});
     primary_.emplace(connect(cluster_->dsn()));
-    primary_->exec("CREATE TABLE t(id int); SELECT weir.track('t')", in(10s));
+    primary_->exec(
+        "CREATE TABLE t(id int); CREATE TABLE k(id int PRIMARY KEY);"
+        "SELECT weir.track('t'), weir.track('k')",
+        in(10s));
     standby_dsn_ = cluster_->start_standby();
     standby_.emplace(connect(standby_dsn_));
     feed_ = make_change_feed(options_for(standby_dsn_), system_clock());
@@ -63,9 +66,10 @@ TEST_F(FeedStandbyTest, ItsSnapshotsTrustOnlyWhatIsBelowXminAndEachChangeIsToldO
   slow.exec("BEGIN; INSERT INTO t VALUES (1)", in(5s));
   const spi::ChangeId open = std::stoull(value(slow, "SELECT pg_current_xact_id()"));
   primary_->exec("INSERT INTO t VALUES (2)", in(5s));
+  primary_->exec("BEGIN; INSERT INTO k VALUES (3); INSERT INTO k VALUES (4); COMMIT", in(5s));
   catch_up();
   const spi::Pull second = pull();
-  EXPECT_EQ(second.changes.size(), 1U);
+  EXPECT_EQ(second.changes.size(), 3U);
   EXPECT_FALSE(second.snapshot.sees(open));
   EXPECT_TRUE(second.snapshot.in_progress.empty());
   EXPECT_TRUE(pull().changes.empty());

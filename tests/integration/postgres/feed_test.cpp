@@ -442,6 +442,20 @@ TEST_F(HistoryFeedTest, AfterPruningItReachesBackToWhatWasPruned) {
   EXPECT_TRUE(first.snapshot.covers(first.history->complete_from));
 }
 
+TEST_F(HistoryFeedTest, OfEverySetOfKeyValuesItTellsTheNewestFewChanges) {
+  run("CREATE TABLE k(id int PRIMARY KEY, v int); SELECT weir.track('k'); INSERT INTO k VALUES "
+      "(1), (2); UPDATE k SET v = 1 WHERE id = 1");
+  for (int i = 0; i < 20; ++i) run("UPDATE k SET v = 2 WHERE id = 2");
+  std::multiset<std::string> rows;
+  const spi::Pull first = pull();
+  ASSERT_TRUE(first.history);
+  for (const spi::Change& change : first.history->changes)
+    if (change.kind == spi::ChangeKind::kRows) rows.insert(change.rows);
+  EXPECT_EQ(rows.count("1:2"), spi::History::kNewest);
+  EXPECT_EQ(rows.count("1:1"), 1U);
+  EXPECT_EQ(rows.size(), spi::History::kNewest + 2);
+}
+
 TEST_F(HistoryFeedTest, AResetBringsItAgain) {
   (void)pull();
   run("INSERT INTO t VALUES (1)");

@@ -69,6 +69,7 @@ TEST_F(ListenerTest, TheLeaderAnnouncesACommitAndEveryListenerIsWoken) {
 }
 
 TEST_F(ListenerTest, ABatchHoldsEveryChangeBetweenItsSnapshots) {
+  run("CREATE TABLE k(id int PRIMARY KEY); SELECT weir.track('k')");
   const auto leader = listener();
   std::vector<spi::AnnouncedBatch> batches;
   const auto take = [&](const spi::ListenStep& step) {
@@ -82,7 +83,7 @@ TEST_F(ListenerTest, ABatchHoldsEveryChangeBetweenItsSnapshots) {
   const spi::Snapshot elected = batches[0].to;
   batches.clear();
 
-  run("BEGIN; INSERT INTO t VALUES (1); SELECT weir.invalidate_tag('x'); "
+  run("BEGIN; INSERT INTO t VALUES (1); INSERT INTO k VALUES (7); SELECT weir.invalidate_tag('x'); "
       "SELECT weir.invalidate_tags_matching('y*'); COMMIT");
   ASSERT_TRUE(step_until(*leader, take));
   ASSERT_EQ(batches.size(), 1U);
@@ -90,12 +91,13 @@ TEST_F(ListenerTest, ABatchHoldsEveryChangeBetweenItsSnapshots) {
   EXPECT_TRUE(batch.from.covers(elected));  // a look in between may have found nothing
   std::map<spi::ChangeKind, std::string> told;
   for (const spi::Change& change : batch.changes) {
-    told.emplace(change.kind, change.target);
+    told.emplace(change.kind, change.target + change.rows);
     EXPECT_TRUE(batch.to.sees(change.id));
     EXPECT_FALSE(batch.from.sees(change.id));
   }
   EXPECT_EQ(told, (std::map<spi::ChangeKind, std::string>{
                       {spi::ChangeKind::kRelation, value("SELECT 't'::regclass::oid")},
+                      {spi::ChangeKind::kRows, value("SELECT 'k'::regclass::oid || '1:7'")},
                       {spi::ChangeKind::kTag, "x"},
                       {spi::ChangeKind::kTagPattern, "y*"}}));
 }

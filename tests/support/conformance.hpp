@@ -128,7 +128,9 @@ class DriverConformanceBase : public ::testing::TestWithParam<ConformanceParam> 
     for (const spi::Change& change : changes) {
       if (label.sees(change.id)) continue;
       if (change.kind == spi::ChangeKind::kEverything) return true;
-      if (change.kind != spi::ChangeKind::kRelation) continue;
+      // Of rows just the table counts here.
+      if (change.kind != spi::ChangeKind::kRelation && change.kind != spi::ChangeKind::kRows)
+        continue;
       for (const std::string& dependency : dependencies) {
         if (dependency == change.target) return true;
       }

@@ -46,7 +46,7 @@ void ListenService::apply(const ListenConfig& config) {
     }
   }
   upkeep_.reset();
-  upkeep_ = std::make_unique<Upkeep>(config.databases, board_, log_, clock_);
+  upkeep_ = std::make_unique<UpkeepLoop>(config.databases, board_, log_, clock_);
   config_ = config;
   applied_.fetch_add(1);
 }

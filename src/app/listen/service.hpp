@@ -47,7 +47,7 @@ class ListenService {
   ListenConfig config_;
   std::atomic<std::uint64_t> applied_{0};  // counted in metrics only
   std::map<std::string, std::unique_ptr<Watcher>> watchers_;
-  std::unique_ptr<Upkeep> upkeep_;
+  std::unique_ptr<UpkeepLoop> upkeep_;
   std::unique_ptr<HttpServer> http_;
 };
 

@@ -39,17 +39,18 @@ std::vector<std::string> tables_in(const std::vector<spi::UntrackedTable>& table
   return found;
 }
 
-Upkeep::Upkeep(std::vector<DatabaseConfig> databases, Board& board, Log& log, const Clock& clock)
+UpkeepLoop::UpkeepLoop(std::vector<DatabaseConfig> databases, Board& board, Log& log,
+                       const Clock& clock)
     : databases_{std::move(databases)}, board_{board}, log_{log}, clock_{clock} {
   thread_ = std::thread{[this] { run(); }};
 }
 
-Upkeep::~Upkeep() {
+UpkeepLoop::~UpkeepLoop() {
   stop();
   thread_.join();
 }
 
-void Upkeep::stop() {
+void UpkeepLoop::stop() {
   {
     const detail::MutexLock lock{mutex_};
     stop_ = true;
@@ -57,7 +58,7 @@ void Upkeep::stop() {
   stopped_.notify_all();
 }
 
-bool Upkeep::rest_until(TimePoint when) {
+bool UpkeepLoop::rest_until(TimePoint when) {
   const detail::MutexLock lock{mutex_};
   while (!stop_) {
     if (stopped_.wait_until(mutex_, when, clock_) == std::cv_status::timeout) break;
@@ -65,7 +66,7 @@ bool Upkeep::rest_until(TimePoint when) {
   return !stop_;
 }
 
-void Upkeep::run() {
+void UpkeepLoop::run() {
   std::map<std::string, Memory> memories;
   while (rest_until(clock_.now() + kLookAgain)) {
     for (const DatabaseConfig& database : databases_) {
@@ -89,7 +90,7 @@ void Upkeep::run() {
   }
 }
 
-void Upkeep::look(const DatabaseConfig& database, Memory& memory) {
+void UpkeepLoop::look(const DatabaseConfig& database, Memory& memory) {
   const auto driver = open_driver(options_of(database), clock_);
   const auto admin = driver->open_admin();
   std::vector<std::string> tables = tables_in(admin->untracked(), database.schemas);
@@ -112,8 +113,8 @@ void Upkeep::look(const DatabaseConfig& database, Memory& memory) {
   memory.reported = std::move(present);
 }
 
-void Upkeep::track(const DatabaseConfig& database, Memory& memory, spi::Admin& admin,
-                   const std::vector<std::string>& tables) {
+void UpkeepLoop::track(const DatabaseConfig& database, Memory& memory, spi::Admin& admin,
+                       const std::vector<std::string>& tables) {
   std::map<std::string, std::string> failed;
   const auto progress = [&](const spi::AdminStep& step) {
     if (step.action.starts_with("tracked") || step.action.starts_with("repaired")) {
@@ -140,8 +141,8 @@ void Upkeep::track(const DatabaseConfig& database, Memory& memory, spi::Admin& a
   memory.failed = std::move(failed);
 }
 
-void Upkeep::tell(const DatabaseConfig& database, LogLevel level, std::string_view event,
-                  std::string text) {
+void UpkeepLoop::tell(const DatabaseConfig& database, LogLevel level, std::string_view event,
+                      std::string text) {
   log_.write({level, event, database.name, std::move(text), {}});
 }
 

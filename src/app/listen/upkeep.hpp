@@ -24,12 +24,12 @@ namespace weir::app {
 /// it may have to wait for the application's locks.
 ///
 /// Lifetime: board, log and clock outlive it; the destructor waits for a look under way.
-class Upkeep {
+class UpkeepLoop {
  public:
-  Upkeep(std::vector<DatabaseConfig> databases, Board& board, Log& log, const Clock& clock);
-  Upkeep(const Upkeep&) = delete;
-  Upkeep& operator=(const Upkeep&) = delete;
-  ~Upkeep();
+  UpkeepLoop(std::vector<DatabaseConfig> databases, Board& board, Log& log, const Clock& clock);
+  UpkeepLoop(const UpkeepLoop&) = delete;
+  UpkeepLoop& operator=(const UpkeepLoop&) = delete;
+  ~UpkeepLoop();
 
   /// Lets the thread end after its present statement; does not wait.
   void stop() WEIR_EXCLUDES(mutex_);

@@ -85,6 +85,8 @@ TEST(KeyValueTest, TextsBecomeWhatTheColumnPrints) {
       {"uuid", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}", "unknown"},
       {"uuid", "a0e-ebc999c0b4ef8bb6d6bb9bd380a11", "unknown"},
       {"uuid", "g0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "unknown"},
+      {"uuid", "a0-eebc999c0b4ef8bb6d6bb9bd380a11", "unknown"},
+      {"uuid", "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11)", "unknown"},
       {"uuid", "{}", "unknown"},
       {"uuid", "{", "unknown"},
       {"uuid", "", "unknown"},

@@ -20,11 +20,6 @@ class AnalysisKeysTest : public AnalysisTest {
   void install() override {
     AnalysisTest::install();
     run(R"sql(
-DO $do$ BEGIN IF to_regproc('weir.key_columns') IS NULL THEN
-CREATE FUNCTION weir.key_columns(relation regclass) RETURNS TABLE (attnum smallint, name name) LANGUAGE sql STABLE AS $$
-  SELECT a.attnum, a.attname FROM pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0
-    AND EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = $1 AND a.attnum = ANY (c.conkey) AND c.contype IN ('p', 'u', 'f')) $$;
-END IF; END $do$;
 CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TABLE people (id bigint PRIMARY KEY, mail varchar(50) UNIQUE, token uuid UNIQUE, nick text COLLATE folded UNIQUE,
                      boss bigint REFERENCES people, rank positive UNIQUE, score numeric UNIQUE, plan text);
@@ -188,6 +183,46 @@ TEST_F(AnalysisKeysTest, ATypeIsWhatTheFirstUseOfAParameterSays) {
   const Rows rows = db().query(sql, params, in(std::chrono::seconds{20}), "test");
   EXPECT_EQ(rows.text(0, 0), "1");  // compared as float8, which cannot tell them apart
   EXPECT_THAT(keys(sql), HasSubstr("public.people: "));
+}
+
+TEST_F(AnalysisKeysTest, AKeySaysWhatAChangeTells) {
+  std::string birds;
+  for (int i = 0; i < 70; ++i) birds += i % 3 == 0 ? "\xF0\x9F\x90\xA6" : "\xC3\xA9";
+  run("CREATE TABLE told (i2 smallint UNIQUE, i8 bigint UNIQUE, ok bool UNIQUE, u uuid UNIQUE, t "
+      "text UNIQUE)");
+  run("SELECT weir.track('told')");
+  pull();
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"i2", "-032768"},
+      {"i2", " 7"},
+      {"i8", "+9223372036854775807"},
+      {"i8", "-0"},
+      {"ok", "yes"},
+      {"ok", "F"},
+      {"u", "{A0EEBC999C0B4EF8BB6D6BB9BD380A11}"},
+      {"t", ""},
+      {"t",
+       "a\x1f"
+       "b"},
+      {"t", "a:b c\\d\"e'f\nz"},
+      {"t", birds},
+      {"t", " Ünï "}};
+  for (const auto& [column, text] : cases) {
+    PqParams params;
+    params.add_text(text);
+    static_cast<void>(db().query(fmt::format("INSERT INTO told ({}) VALUES ($1)", column), params,
+                                 in(std::chrono::seconds{20}), "test"));
+    const Analysis analysis = analyze(fmt::format("SELECT * FROM told WHERE {} = $1", column));
+    ASSERT_EQ(analysis.keys.size(), 1U) << column << ": " << keys(analysis);
+    const spi::KeyedReference& key = analysis.keys.front();
+    const spi::KeyText canonical = key_text(key.type, text);
+    ASSERT_EQ(canonical.form, spi::KeyText::Form::kValue) << column << " '" << text << "'";
+    const spi::Pull pulled = pull();
+    ASSERT_EQ(pulled.changes.size(), 1U);
+    EXPECT_EQ(pulled.changes[0].kind, spi::ChangeKind::kRows);
+    EXPECT_EQ(pulled.changes[0].target, key.relation);
+    EXPECT_EQ(pulled.changes[0].rows, key.column + ":" + canonical.text);
+  }
 }
 
 TEST_F(AnalysisKeysTest, CanonicalTextsAreWhatTheServerPrints) {

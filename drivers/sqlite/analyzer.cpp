@@ -11,6 +11,7 @@
 
 #include "drivers/sqlite/catalog.hpp"
 #include "drivers/sqlite/functions.hpp"
+#include "drivers/sqlite/opened_tables.hpp"
 #include "drivers/sqlite/params.hpp"
 #include "drivers/sqlite/scan.hpp"
 #include "drivers/sqlite/tracking.hpp"
@@ -246,6 +247,10 @@ Analysis analyze_statement(Handle& handle, AccessRecorder& recorder, const Locat
           fmt::format("more than one statement: the second begins at byte {}", *second + 1);
       analysis.reasons.push_back(analysis.refusal);
       return analysis;
+    }
+    if (kind_of(statement.get(), access) == StatementKind::kRead && access.pragmas.empty() &&
+        sqlite3_stmt_isexplain(statement.get()) == 0) {
+      access.reads.merge(opened_tables(handle, sql));
     }
     Catalog catalog{handle, location};
     const auto note_of = [&](const TableName& table) {

@@ -61,6 +61,88 @@ std::string drop_triggers_sql(Handle& handle, const std::string& table) {
   return sql;
 }
 
+// How a table is to be tracked.
+struct Plan {
+  std::vector<std::string> keys{};  // empty: as a whole
+  bool chosen{false};
+  std::string why_whole{};
+
+  [[nodiscard]] std::string action() const {
+    if (!keys.empty()) return fmt::format("tracked by {}", fmt::join(keys, ", "));
+    return why_whole.empty() ? "tracked" : fmt::format("tracked as a whole: {}", why_whole);
+  }
+};
+
+std::vector<std::string> names_of(const TableShape& shape, const std::vector<std::size_t>& keys) {
+  std::vector<std::string> names;
+  for (const std::size_t key : keys) names.push_back(shape.columns[key].name);
+  return names;
+}
+
+// What somebody chose before, as long as it can be had; else the usual columns.
+Plan plan_for(Handle& handle, const UserTable& table, int installed) {
+  if (installed < kKeyVersion) return {};
+  const TableShape shape = read_shape(handle, TableName{"main", table.name});
+  if (const auto entry = journal_entry(handle, table.name, installed); entry && entry->chosen) {
+    const bool there =
+        std::all_of(entry->keys.begin(), entry->keys.end(), [&](const std::string& name) {
+          const auto column = shape.find(name);
+          return column && shape.columns[*column].key != KeyClass::kNone;
+        });
+    if (there && (entry->keys.empty() || shape.untellable.empty())) return {entry->keys, true, {}};
+  }
+  if (!shape.untellable.empty()) return {{}, false, shape.untellable};
+  return {names_of(shape, shape.default_keys), false,
+          shape.default_keys.empty() ? "no column of a key is of integer or text" : ""};
+}
+
+// The columns meant, as they are spelled in the file.
+std::vector<std::string> chosen_keys(const TableShape& shape,
+                                     const std::vector<std::string>& columns) {
+  std::vector<std::size_t> keys;
+  for (const std::string& name : columns) {
+    const auto column = shape.find(name);
+    if (!column) {
+      throw_admin(ErrorCode::kUsage,
+                  fmt::format("track: {} has no column '{}'", shape.name.id(), name));
+    }
+    if (shape.columns[*column].key == KeyClass::kNone) {
+      throw_admin(ErrorCode::kUsage,
+                  fmt::format("track: {}.{} cannot be told: only columns of INTEGER, NUMERIC and "
+                              "TEXT affinity can, with the collation BINARY, and not generated "
+                              "ones",
+                              shape.name.id(), shape.columns[*column].name));
+    }
+    if (std::find(keys.begin(), keys.end(), *column) == keys.end()) keys.push_back(*column);
+  }
+  if (!keys.empty() && !shape.untellable.empty()) {
+    throw_admin(ErrorCode::kUsage, fmt::format("track: the rows of {} cannot all be told: {}",
+                                               shape.name.id(), shape.untellable));
+  }
+  return names_of(shape, keys);
+}
+
+std::string track_sql(Handle& handle, const std::string& table, const Plan& plan, int installed) {
+  std::string sql = drop_triggers_sql(handle, table);
+  std::vector<TrackTrigger> triggers = track_triggers(table);
+  if (!plan.keys.empty()) {
+    const TableShape shape = read_shape(handle, TableName{"main", table});
+    std::vector<std::size_t> keys;
+    for (const std::string& name : plan.keys) keys.push_back(shape.find(name).value());
+    triggers = track_triggers(shape, keys);
+  }
+  for (const TrackTrigger& trigger : triggers) sql += trigger.sql + "; ";
+  if (installed < kKeyVersion) {
+    return sql + fmt::format("INSERT OR IGNORE INTO main.weir_journal (name) VALUES ({})",
+                             quote_text(table));
+  }
+  return sql + fmt::format(
+                   "INSERT INTO main.weir_journal (name, keys, chosen) VALUES ({0}, {1}, {2}) ON "
+                   "CONFLICT (name) DO UPDATE SET keys = excluded.keys, chosen = excluded.chosen, "
+                   "generation = generation + 1; DELETE FROM main.weir_dirty WHERE name = {0}",
+                   quote_text(table), quote_text(join_keys(plan.keys)), plan.chosen ? 1 : 0);
+}
+
 }  // namespace
 
 // The steps of one call, in one transaction; a dry run leaves it out.
@@ -162,16 +244,15 @@ std::vector<spi::AdminStep> SqliteAdmin::track(const std::vector<std::string>& t
   }
   for (const UserTable& table : select_tables(*handle, tables)) {
     const std::string object = "main." + table.name;
-    if (table.state == TrackState::kTracked) {
-      work.step(object, "already tracked", {});
-    } else if (table.state == TrackState::kCannotTrack) {
+    if (table.state == TrackState::kCannotTrack) {
       work.step(object, "skipped: virtual tables have no triggers", {});
+      continue;
+    }
+    const Plan plan = plan_for(*handle, table, installed);
+    if (table.state == TrackState::kTracked && table.keys == plan.keys) {
+      work.step(object, "already tracked", {});
     } else {
-      std::string sql = drop_triggers_sql(*handle, table.name);
-      for (const TrackTrigger& trigger : track_triggers(table.name)) sql += trigger.sql + "; ";
-      sql += fmt::format("INSERT OR IGNORE INTO main.weir_journal (name) VALUES ({})",
-                         quote_text(table.name));
-      work.step(object, "tracked", std::move(sql));
+      work.step(object, plan.action(), track_sql(*handle, table.name, plan, installed));
     }
   }
   return work.finish();
@@ -180,11 +261,32 @@ std::vector<spi::AdminStep> SqliteAdmin::track(const std::vector<std::string>& t
 std::vector<spi::AdminStep> SqliteAdmin::track_keys(const std::string& table,
                                                     const std::vector<std::string>& columns,
                                                     spi::DryRun dry_run, const Progress& progress) {
-  if (columns.empty()) return track({table}, dry_run, progress);
-  throw_admin(ErrorCode::kUsage,
-              fmt::format("track: the columns of {} cannot be told: SQLite's changes are told by "
-                          "table",
-                          table));
+  if (location_.in_memory()) return {};
+  const auto handle = open(deadline());
+  Work work{*handle, dry_run, progress};
+  const int installed = installed_version(*handle);
+  require_known(installed, location_);
+  if (installed < kKeyVersion) {
+    throw_admin(ErrorCode::kMigration,
+                fmt::format("track: weir's tables in {} have version {}, and cannot tell columns "
+                            "before {}; run `weir migrate up` first",
+                            location_.display_name(), installed, kKeyVersion));
+  }
+  const UserTable found = select_tables(*handle, {table}).front();
+  const std::string object = "main." + found.name;
+  if (found.state == TrackState::kCannotTrack) {
+    throw_admin(ErrorCode::kUsage,
+                fmt::format("track: {} is a virtual table, which has no triggers", object));
+  }
+  const Plan plan{
+      chosen_keys(read_shape(*handle, TableName{"main", found.name}), columns), true, {}};
+  const auto entry = journal_entry(*handle, found.name, installed);
+  if (found.state == TrackState::kTracked && found.keys == plan.keys && entry && entry->chosen) {
+    work.step(object, "already tracked", {});
+  } else {
+    work.step(object, plan.action(), track_sql(*handle, found.name, plan, installed));
+  }
+  return work.finish();
 }
 
 std::vector<spi::AdminStep> SqliteAdmin::untrack(const std::vector<std::string>& tables,

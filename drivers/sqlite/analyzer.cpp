@@ -11,6 +11,7 @@
 
 #include "drivers/sqlite/catalog.hpp"
 #include "drivers/sqlite/functions.hpp"
+#include "drivers/sqlite/key_analysis.hpp"
 #include "drivers/sqlite/opened_tables.hpp"
 #include "drivers/sqlite/params.hpp"
 #include "drivers/sqlite/scan.hpp"
@@ -72,8 +73,16 @@ std::string tracking_note(Handle& handle, const Location& location, const TableN
   return precise ? "" : "any write by others to the file voids it";
 }
 
-void judge_relations(Analysis& analysis, Catalog& catalog, const StatementAccess& access,
-                     const std::function<std::string(const TableName&)>& note_of, bool& views) {
+// What a statement reads, as far as keys need to know it.
+struct Sources {
+  std::vector<TableName> tables{};
+  bool views{false};
+  bool opaque{false};  ///< Something whose reads are not in the statement's text.
+};
+
+Sources judge_relations(Analysis& analysis, Catalog& catalog, const StatementAccess& access,
+                        const std::function<std::string(const TableName&)>& note_of) {
+  Sources sources;
   std::set<TableName> seen;
   for (const TableName& read : access.reads) {
     Relation relation = catalog.resolve(read);
@@ -82,7 +91,8 @@ void judge_relations(Analysis& analysis, Catalog& catalog, const StatementAccess
     const std::string id = relation.name.id();
     const bool table = relation.nature == Nature::kTable;
     const bool temporary = relation.name.schema == "temp";
-    views = views || relation.nature == Nature::kView;
+    sources.views = sources.views || relation.nature == Nature::kView;
+    sources.opaque = sources.opaque || (!table && relation.nature != Nature::kView) || temporary;
     if (temporary) {
       doubt(analysis, Cacheability::kNever,
             fmt::format("{} is temporary: only one connection sees it", id));
@@ -94,10 +104,17 @@ void judge_relations(Analysis& analysis, Catalog& catalog, const StatementAccess
       doubt(analysis, Cacheability::kNever,
             fmt::format("{} shows SQLite's own state", relation.name.table));
     }
-    analysis.relations.push_back({id, id, (table || relation.nature == Nature::kView) && !temporary,
-                                  table ? note_of(relation.name) : std::string{}});
-    if (table && !temporary) analysis.dependencies.push_back(id);
+    analysis.relations.push_back({id,
+                                  id,
+                                  (table || relation.nature == Nature::kView) && !temporary,
+                                  table ? note_of(relation.name) : std::string{},
+                                  {}});
+    if (table && !temporary) {
+      analysis.dependencies.push_back(id);
+      sources.tables.push_back(relation.name);
+    }
   }
+  return sources;
 }
 
 void judge_functions(Analysis& analysis, const StatementAccess& access, std::string_view sql,
@@ -161,24 +178,23 @@ StatementKind kind_of(sqlite3_stmt* statement, const StatementAccess& access) {
   return StatementKind::kRead;
 }
 
-void judge(Analysis& analysis, Catalog& catalog, sqlite3_stmt* statement,
-           const StatementAccess& access,
-           const std::function<std::string(const TableName&)>& note_of, std::string_view sql) {
+Sources judge(Analysis& analysis, Catalog& catalog, sqlite3_stmt* statement,
+              const StatementAccess& access,
+              const std::function<std::string(const TableName&)>& note_of, std::string_view sql) {
   analysis.kind = kind_of(statement, access);
   analysis.parameters = ParameterMap{statement}.size();
   analysis.cacheability = Cacheability::kProvable;
-  bool views = false;
   if (sqlite3_stmt_isexplain(statement) != 0) {
     analysis.kind = StatementKind::kRead;
     doubt(analysis, Cacheability::kNever, "EXPLAIN shows the plan, not data");
-    return;
+    return {};
   }
   if (!access.pragmas.empty()) {
     doubt(analysis, Cacheability::kNever,
           fmt::format("PRAGMA {} shows SQLite's own state", *access.pragmas.begin()));
   }
-  judge_relations(analysis, catalog, access, note_of, views);
-  judge_functions(analysis, access, sql, views);
+  Sources sources = judge_relations(analysis, catalog, access, note_of);
+  judge_functions(analysis, access, sql, sources.views);
   for (const TableName& write : access.writes) {
     if (write.table.starts_with("sqlite_") || is_weirs(write.table)) continue;
     const Relation relation = catalog.resolve(write);
@@ -195,6 +211,8 @@ void judge(Analysis& analysis, Catalog& catalog, sqlite3_stmt* statement,
   } else {
     analysis.writes.clear();  // a virtual table's declaration
   }
+  sources.opaque = sources.opaque || analysis.may_change_session;  // a function nobody knows
+  return sources;
 }
 
 }  // namespace
@@ -256,7 +274,14 @@ Analysis analyze_statement(Handle& handle, AccessRecorder& recorder, const Locat
     const auto note_of = [&](const TableName& table) {
       return tracking_note(handle, location, table);
     };
-    judge(analysis, catalog, statement.get(), access, note_of, sql);
+    const Sources sources = judge(analysis, catalog, statement.get(), access, note_of, sql);
+    if (analysis.kind == StatementKind::kRead && analysis.cacheability != Cacheability::kNever) {
+      judge_keys(analysis, handle, location, catalog, sources.tables,
+                 sources.views    ? "the statement reads a view"
+                 : sources.opaque ? "the statement reads what its text does not tell"
+                                  : "",
+                 sql);
+    }
   } catch (const Error& e) {
     if (e.code() == ErrorCode::kTimeout || e.code() == ErrorCode::kCancelled ||
         !e.connection_usable())

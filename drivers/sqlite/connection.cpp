@@ -8,6 +8,7 @@
 
 #include "drivers/sqlite/analyzer.hpp"
 #include "drivers/sqlite/catalog.hpp"
+#include "drivers/sqlite/result_cells.hpp"
 #include "drivers/sqlite/scan.hpp"
 #include "drivers/sqlite/tracking.hpp"
 #include "weir/error.hpp"
@@ -38,36 +39,6 @@ std::string describe_environment(Handle& handle) {
     }
   }
   return text;
-}
-
-void add_columns(spi::ResultBuilder& builder, sqlite3_stmt* statement) {
-  const int count = sqlite3_column_count(statement);
-  for (int i = 0; i < count; ++i) {
-    const char* const name = sqlite3_column_name(statement, i);
-    const char* const type = sqlite3_column_decltype(statement, i);
-    builder.add_column(name == nullptr ? "" : name, type == nullptr ? "" : type);
-  }
-}
-
-void add_cell(spi::ResultBuilder& builder, sqlite3_stmt* statement, int column) {
-  const auto view = [&](const void* bytes) {
-    return std::string_view{static_cast<const char*>(bytes),
-                            static_cast<std::size_t>(sqlite3_column_bytes(statement, column))};
-  };
-  switch (sqlite3_column_type(statement, column)) {
-    case SQLITE_INTEGER:
-      return builder.integer(sqlite3_column_int64(statement, column));
-    case SQLITE_FLOAT:
-      return builder.real(sqlite3_column_double(statement, column));
-    case SQLITE_TEXT:
-      return builder.text(view(sqlite3_column_text(statement, column)));
-    case SQLITE_BLOB: {
-      const void* const bytes = sqlite3_column_blob(statement, column);  // null when empty
-      return builder.bytes(bytes == nullptr ? std::string_view{} : view(bytes));
-    }
-    default:
-      return builder.null();
-  }
 }
 
 TableName table_to_invalidate(Handle& handle, const Location& location, std::string_view name) {
@@ -406,6 +377,21 @@ void SqliteConnection::begin_write() {
     rollback_write();
     throw;
   }
+  if (!location_.in_memory()) state_->own_keys.begin();
+}
+
+// What the transaction wrote, by rows where they are told. When that cannot be found out the tables
+// stay named, unless SQLite ended the transaction over it.
+void SqliteConnection::settle_keys() {
+  if (location_.in_memory()) return;
+  in_write_transaction([&] {
+    try {
+      state_->own_keys.settle(changes_);
+    } catch (...) {
+      if (!state_->handle.in_transaction()) throw;
+    }
+    return true;
+  });
 }
 
 void SqliteConnection::commit_write() {
@@ -415,6 +401,7 @@ void SqliteConnection::commit_write() {
     rollback_write();
     throw;
   }
+  settle_keys();
   journal_.committing(state_->versions);
   try {
     state_->handle.exec("COMMIT", kTransaction);

@@ -11,6 +11,7 @@
 #include "drivers/sqlite/journal.hpp"
 #include "drivers/sqlite/location.hpp"
 #include "drivers/sqlite/monitor.hpp"
+#include "drivers/sqlite/own_keys.hpp"
 #include "drivers/sqlite/statement_cache.hpp"
 #include "weir/spi/driver.hpp"
 
@@ -25,6 +26,7 @@ struct ConnectionState {
   AccessRecorder recorder{};
   Handle handle;
   VersionReader versions;
+  OwnKeys own_keys{handle};
   StatementCache statements;
   FileIdentity files{};  ///< What `handle` has open.
   std::size_t files_hash{0};
@@ -87,6 +89,7 @@ class SqliteConnection final : public spi::Connection {
   [[nodiscard]] spi::RunOutcome run_alone(PreparedStatement& prepared);
   void note_changes(const StatementAccess& access);
   void begin_write();
+  void settle_keys();
   void commit_write();
   void rollback_write() noexcept;
   void end_write(Ending ending) noexcept;

@@ -84,6 +84,14 @@ void examine_tracking(Handle& handle, const Location& location, std::vector<Find
          "use a newer library"});
     return;
   }
+  if (installed != 0 && installed < kKeyVersion) {
+    findings.push_back({Severity::kNote,
+                        "migration-pending",
+                        {},
+                        "a write voids the entries of all rows of its table",
+                        fmt::format("weir migrate up --database {0} && weir track --database {0}",
+                                    location.display_name())});
+  }
   const std::vector<UserTable> tables = user_tables(handle);
   const bool any = std::any_of(tables.begin(), tables.end(), [](const UserTable& table) {
     return table.state == TrackState::kTracked;
@@ -103,9 +111,8 @@ void examine_tracking(Handle& handle, const Location& location, std::vector<Find
     if (table.state == TrackState::kOutdated) {
       findings.push_back(
           {Severity::kError, "trigger-outdated", object,
-           "weir's triggers are not as they should be (was the table renamed?): the table counts "
-           "as "
-           "untracked",
+           "weir's triggers are not as they should be (was the table, or a column, renamed?): the "
+           "table counts as untracked",
            fmt::format("weir track --database {} {}", location.display_name(), object)});
     } else if (table.state == TrackState::kUntracked && any) {
       findings.push_back(
@@ -119,11 +126,19 @@ void examine_tracking(Handle& handle, const Location& location, std::vector<Find
                           "queries on it are cached only where a TTL is annotated",
                           {}});
     } else if (table.state == TrackState::kTracked) {
-      findings.push_back({Severity::kOk,
-                          "tracked",
-                          object,
-                          "commits by others that leave it alone keep its entries",
-                          {}});
+      const bool by_rows = !table.keys.empty();
+      findings.push_back(
+          {Severity::kOk,
+           "tracked",
+           object,
+           by_rows ? fmt::format("writes keep the entries of rows with other values of {}",
+                                 fmt::join(table.keys, ", "))
+           : table.untellable.empty()
+               ? "commits by others that leave it alone keep its entries"
+               : fmt::format("commits by others that leave it alone keep its entries; "
+                             "its rows cannot be told: {}",
+                             table.untellable),
+           {}});
     }
   }
   if (any) {

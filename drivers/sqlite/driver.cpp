@@ -11,6 +11,7 @@
 #include "drivers/sqlite/admin.hpp"
 #include "drivers/sqlite/connection.hpp"
 #include "drivers/sqlite/journal.hpp"
+#include "drivers/sqlite/key_text.hpp"
 #include "drivers/sqlite/location.hpp"
 #include "drivers/sqlite/scan.hpp"
 #include "weir/drivers/sqlite.hpp"
@@ -62,6 +63,10 @@ class SqliteDriver final : public spi::Driver {
   }
   [[nodiscard]] bool separate_writer() const noexcept override { return !location_.in_memory(); }
   [[nodiscard]] spi::Scan scan(std::string_view sql) const override { return scan_statement(sql); }
+  [[nodiscard]] spi::KeyText key_value(std::string_view type,
+                                       const ParamView& value) const override {
+    return key_text(to_key_class(type), value);
+  }
   [[nodiscard]] std::unique_ptr<spi::Connection> connect(spi::Access access,
                                                          spi::Deadline deadline) override {
     return location_.in_memory() ? lease_memory(deadline) : open_file(access, deadline);

@@ -22,6 +22,19 @@ std::string random_nonce() {
   return fmt::format("{:08x}{:08x}", source(), source());
 }
 
+// The same told by table. With no memory for it, as everything.
+OwnChanges without_rows(const OwnChanges& changes) noexcept {
+  OwnChanges plain;
+  try {
+    plain = changes;
+    for (const auto& [relation, rows] : changes.rows) plain.relations.insert(relation);
+    plain.rows.clear();
+  } catch (...) {
+    plain.everything = true;
+  }
+  return plain;
+}
+
 [[noreturn]] void throw_timeout(std::string_view what) {
   throw Error{ErrorCode::kTimeout,
               fmt::format("look for changes by others: deadline passed while waiting for {}", what),
@@ -169,6 +182,8 @@ void Journal::notice(Turn& turn, spi::Deadline deadline) {
     const std::lock_guard lock{mutex_};
     const spi::ChangeId id = last_ + 1;
     for (auto& [kind, target] : found.changes) append(kind, std::move(target), id);
+    for (auto& [target, rows] : found.rows)
+      append(spi::ChangeKind::kRows, std::move(target), id, std::move(rows));
     known_ = std::move(found.versions);
     return;
   }
@@ -234,7 +249,7 @@ void Journal::resting(const VersionReader& writer) noexcept {
   changed_.notify_all();
 }
 
-void Journal::attribute(VersionReader& writer, spi::Deadline deadline) {
+void Journal::attribute(VersionReader& writer, const OwnChanges& changes, spi::Deadline deadline) {
   {
     const std::lock_guard lock{mutex_};
     if (owner_ != &writer) return;
@@ -246,6 +261,7 @@ void Journal::attribute(VersionReader& writer, spi::Deadline deadline) {
   for (std::size_t i = 0; i < monitors.size(); ++i) {
     if (locked_[i] && writers[i] == writer_versions_[i]) known_[i] = monitors[i];
   }
+  monitor_->know_keys(changes.keys_before, changes.keys_after);
 }
 
 void Journal::closed(VersionReader& writer, Ending ending, const OwnChanges& changes) noexcept {
@@ -253,7 +269,10 @@ void Journal::closed(VersionReader& writer, Ending ending, const OwnChanges& cha
     const std::lock_guard lock{mutex_};
     OwnChanges unknown;
     unknown.everything = true;
-    if (ending != Ending::kRolledBack) append_all(changes);
+    // Unless others' schema changes were noticed when the transaction began, what its rows tell may
+    // not be what analyses believe is told.
+    const bool noticed = !has_others() || owner_ == &writer;
+    if (ending != Ending::kRolledBack) append_all(noticed ? changes : without_rows(changes));
     if (ending == Ending::kUnknown) append_all(unknown);
     if (owner_ != &writer) return;
     owner_ = nullptr;
@@ -264,7 +283,7 @@ void Journal::closed(VersionReader& writer, Ending ending, const OwnChanges& cha
     if (has_others() && ending != Ending::kUnknown) {
       const spi::Deadline deadline = spi::Deadline::after(clock_, kClosingLimit);
       const Turn turn{*this, deadline};
-      attribute(writer, deadline);
+      attribute(writer, ending == Ending::kCommitted ? changes : OwnChanges{}, deadline);
       finish();
       return;
     }
@@ -285,15 +304,17 @@ void Journal::append_all(const OwnChanges& changes) noexcept {
     if (changes.everything) append(spi::ChangeKind::kEverything, {}, id);
     for (const std::string& relation : changes.relations)
       append(spi::ChangeKind::kRelation, relation, id);
+    for (const auto& [relation, rows] : changes.rows)
+      append(spi::ChangeKind::kRows, relation, id, rows);
     for (const auto& [kind, target] : changes.invalidations) append(kind, target, id);
   } catch (...) {  // no memory to say what changed: then everything did
     last_ = forgotten_ = id;
   }
 }
 
-void Journal::append(spi::ChangeKind kind, std::string target, spi::ChangeId id) {
+void Journal::append(spi::ChangeKind kind, std::string target, spi::ChangeId id, std::string rows) {
   last_ = id;
-  log_.push_back({id, kind, std::move(target)});
+  log_.push_back({id, kind, std::move(target), std::move(rows)});
   if (log_.size() > kLogLimit) {
     forgotten_ = log_.front().id;
     log_.pop_front();
@@ -302,7 +323,7 @@ void Journal::append(spi::ChangeKind kind, std::string target, spi::ChangeId id)
 
 std::vector<spi::Change> Journal::changes_after(const Cursor& cursor) const {
   if (cursor.first || cursor.seen == last_) return {};
-  if (cursor.seen < forgotten_) return {{last_, spi::ChangeKind::kEverything, {}}};
+  if (cursor.seen < forgotten_) return {{last_, spi::ChangeKind::kEverything, {}, {}}};
   const auto begin = std::find_if(log_.rbegin(), log_.rend(), [&](const spi::Change& change) {
                        return change.id <= cursor.seen;
                      }).base();

@@ -26,9 +26,12 @@ struct OwnChanges {
   std::set<std::string> relations{};
   std::vector<std::pair<spi::ChangeKind, std::string>> invalidations{};
   bool everything{false};
+  std::vector<std::pair<std::string, std::string>> rows{};  ///< Relation, and `Change::rows`.
+  std::int64_t keys_before{0};  ///< The last id in the log of keys when the transaction began,
+  std::int64_t keys_after{0};   ///< and when it ended.
 
   [[nodiscard]] bool empty() const noexcept {
-    return relations.empty() && invalidations.empty() && !everything;
+    return relations.empty() && invalidations.empty() && rows.empty() && !everything;
   }
 };
 
@@ -148,11 +151,11 @@ class Journal {
   void notice(Turn& turn, spi::Deadline deadline);
   void open_monitor(spi::Deadline deadline);
   /// Takes what our own commit moved as known. REQUIRES: the turn is held.
-  void attribute(VersionReader& writer, spi::Deadline deadline);
+  void attribute(VersionReader& writer, const OwnChanges& changes, spi::Deadline deadline);
   [[nodiscard]] bool has_others() const noexcept { return !shared_.empty(); }
   // REQUIRES (all below): mutex_ is held.
   [[nodiscard]] std::vector<spi::Change> changes_after(const Cursor& cursor) const;
-  void append(spi::ChangeKind kind, std::string target, spi::ChangeId id);
+  void append(spi::ChangeKind kind, std::string target, spi::ChangeId id, std::string rows = {});
   void append_all(const OwnChanges& changes) noexcept;
   [[nodiscard]] spi::Snapshot snapshot_now() const;
 

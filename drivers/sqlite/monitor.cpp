@@ -91,6 +91,8 @@ void Monitor::load_schema() {
   schema_version_ = std::nullopt;
   const std::int64_t version_read = schema_version();
   tracked_.clear();
+  by_rows_.clear();
+  keys_seen_ = 0;
   untracked_.clear();
   marks_ = Marks{};
   invalidation_ = 0;
@@ -107,6 +109,7 @@ void Monitor::load_schema() {
   if (version != 0) {
     for (UserTable& table : user_tables(handle_)) {
       if (table.state == TrackState::kTracked) {
+        if (!table.keys.empty()) by_rows_.insert(table.name);
         tracked_.insert(std::move(table.name));
       } else {
         untracked_.push_back(std::move(table.name));
@@ -114,6 +117,7 @@ void Monitor::load_schema() {
     }
     marks_ = read_marks();
     invalidation_ = last_invalidation();
+    if (version >= kKeyVersion) keys_seen_ = newest_key(handle_);
     tracking_ = !tracked_.empty();
   }
   schema_version_ = version_read;
@@ -165,25 +169,38 @@ ForeignChanges Monitor::look(const Versions& known) {
     return found;
   }
   Marks now = read_marks();
-  collect_tables(found, now);
+  ToldKeys told;
+  if (!by_rows_.empty()) told = read_keys(handle_, keys_seen_);
+  collect_tables(found, now, told);
   const std::int64_t invalidation = collect_invalidations(found);
+  const bool prune = transaction.locked() && !by_rows_.empty() && wants_pruning(handle_);
   // Nothing below throws: what was found is either all returned and remembered, or none of it.
   marks_ = std::move(now);
   invalidation_ = invalidation;
-  if (transaction.locked() && !marks_.dirty.empty() && take_marks_away()) {
+  if (!by_rows_.empty()) keys_seen_ = told.newest;
+  const bool marked = !marks_.dirty.empty();
+  if (transaction.locked() && (marked || prune) && take_away(marked, prune) && marked) {
     for (const std::string& name : marks_.dirty) ++marks_.generations[name];
     marks_.dirty.clear();
   }
   return found;
 }
 
-void Monitor::collect_tables(ForeignChanges& found, const Marks& now) const {
+void Monitor::collect_tables(ForeignChanges& found, const Marks& now, const ToldKeys& told) const {
   for (const std::string& name : tracked_) {
     const auto before = marks_.generations.find(name);
     const auto after = now.generations.find(name);
     const bool same = before != marks_.generations.end() && after != now.generations.end() &&
                       before->second == after->second && !now.dirty.contains(name);
-    if (!same) found.changes.emplace_back(spi::ChangeKind::kRelation, "main." + name);
+    const bool by_rows = by_rows_.contains(name);
+    const std::string id = "main." + name;
+    if (!same || (by_rows && (!told.complete || told.whole.contains(name)))) {
+      found.changes.emplace_back(spi::ChangeKind::kRelation, id);
+      continue;
+    }
+    const auto items = told.items.find(name);
+    if (!by_rows || items == told.items.end()) continue;
+    for (std::string& rows : rows_of(items->second)) found.rows.emplace_back(id, std::move(rows));
   }
   for (const std::string& name : untracked_) {
     found.changes.emplace_back(spi::ChangeKind::kRelation, "main." + name);
@@ -214,13 +231,21 @@ std::int64_t Monitor::collect_invalidations(ForeignChanges& found) {
   return newest;
 }
 
-// False when that could not be done; then the marks just stay.
-bool Monitor::take_marks_away() noexcept {
-  return sqlite3_exec(handle_.get(),
-                      "UPDATE main.weir_journal SET generation = generation + 1 "
-                      "WHERE name IN (SELECT name FROM main.weir_dirty); "
-                      "DELETE FROM main.weir_dirty; COMMIT",
-                      nullptr, nullptr, nullptr) == SQLITE_OK;
+// False when that could not be done; then they just stay.
+bool Monitor::take_away(bool marks, bool keys) noexcept {
+  try {
+    if (marks) {
+      handle_.exec(
+          "UPDATE main.weir_journal SET generation = generation + 1 "
+          "WHERE name IN (SELECT name FROM main.weir_dirty); DELETE FROM main.weir_dirty",
+          kOperation);
+    }
+    if (keys) prune_keys(handle_);
+    handle_.exec("COMMIT", kOperation);
+    return true;
+  } catch (...) {
+    return false;
+  }
 }
 
 }  // namespace weir::sqlite

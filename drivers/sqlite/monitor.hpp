@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "drivers/sqlite/handle.hpp"
+#include "drivers/sqlite/key_log.hpp"
 #include "drivers/sqlite/location.hpp"
 #include "weir/spi/change_feed.hpp"
 
@@ -48,6 +49,7 @@ class VersionReader {
 struct ForeignChanges {
   Versions versions{};  ///< The monitor's, at the moment of the look.
   std::vector<std::pair<spi::ChangeKind, std::string>> changes{};
+  std::vector<std::pair<std::string, std::string>> rows{};  ///< Relation, and `Change::rows`.
 };
 
 /// The connection that notices the commits of others, and finds out what they changed as far as the
@@ -61,6 +63,12 @@ struct ForeignChanges {
 /// for the marks to tell commits apart, whoever reads them takes them away (when that costs no
 /// wait, and no fsync: in WAL mode).
 ///
+/// A table tracked by rows has no mark as long as its triggers can tell which rows were written:
+/// they do so in weir_key, whose ids grow in the order of the commits. So its rows that changed
+/// since the last look are those told after the last id seen then, if its mark and generation tell
+/// nothing; and if rows after that id are gone, it changed as a whole. Whoever looks takes the
+/// oldest of them away, when that costs no wait and no fsync.
+///
 /// Thread safety: one thread at a time.
 class Monitor {
  public:
@@ -73,6 +81,10 @@ class Monitor {
   /// What commits by others since `known` may have changed. Errors: `Error`; then nothing was
   /// learned.
   [[nodiscard]] ForeignChanges look(const Versions& known);
+  /// The keys told after `from` up to `to` are known already: this process told them.
+  void know_keys(std::int64_t from, std::int64_t to) noexcept {
+    if (keys_seen_ >= from && keys_seen_ < to) keys_seen_ = to;
+  }
 
  private:
   struct Marks {
@@ -84,10 +96,10 @@ class Monitor {
   [[nodiscard]] std::int64_t schema_version();
   [[nodiscard]] Marks read_marks();
   [[nodiscard]] std::int64_t last_invalidation();
-  void collect_tables(ForeignChanges& found, const Marks& now) const;
+  void collect_tables(ForeignChanges& found, const Marks& now, const ToldKeys& told) const;
   /// Returns the last one.
   [[nodiscard]] std::int64_t collect_invalidations(ForeignChanges& found);
-  [[nodiscard]] bool take_marks_away() noexcept;
+  [[nodiscard]] bool take_away(bool marks, bool keys) noexcept;
 
   const Location location_;
   Handle handle_;
@@ -96,9 +108,11 @@ class Monitor {
   std::optional<std::int64_t> schema_version_{};  // of which all below is known
   bool tracking_{false};                          // at least one table of main is tracked
   std::set<std::string> tracked_{};               // names in main
+  std::set<std::string> by_rows_{};               // those of tracked_ whose rows are told
   std::vector<std::string> untracked_{};          // names in main
   Marks marks_{};                                 // as of the last look
   std::int64_t invalidation_{0};                  // the last one seen
+  std::int64_t keys_seen_{0};                     // the last row of weir_key seen
 };
 
 }  // namespace weir::sqlite

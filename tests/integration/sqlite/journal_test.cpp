@@ -59,6 +59,28 @@ class JournalTest : public ::testing::Test {
   Journal::Cursor cursor_;
 };
 
+// What a transaction told by rows is believed only when the schema was looked at as it began.
+TEST_F(JournalTest, RowsAreToldByTableWhenTheBeginningWasNotNoticed) {
+  OwnChanges rows;
+  rows.rows.emplace_back("main.t", "id:i1");
+  begin();
+  update();
+  writer_->exec("COMMIT", "test");
+  journal_->closed(*versions_, Ending::kCommitted, rows);
+  auto told = journal_->pull(cursor_, soon()).changes;
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].kind, spi::ChangeKind::kRows);
+  EXPECT_EQ(told[0].rows, "id:i1");
+
+  writer_->exec("BEGIN IMMEDIATE", "test");  // without opened()
+  update();
+  writer_->exec("COMMIT", "test");
+  journal_->closed(*versions_, Ending::kCommitted, rows);
+  told = journal_->pull(cursor_, soon()).changes;
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told[0].kind, spi::ChangeKind::kRelation);
+}
+
 TEST_F(JournalTest, AnOwnCommitIsItsTables) {
   begin();
   update();

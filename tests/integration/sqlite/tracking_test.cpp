@@ -24,11 +24,14 @@ const char* const kSchema =
 
 class TrackingTest : public SqliteTest {
  protected:
+  // As wholes; keys_test.cpp is about rows. Without tables all of them.
   void open_tracked(const std::vector<std::string>& tables) {
+    static const std::vector<std::string> kAll{"a", "b", "odd 'name", "plain"};
     open(kSchema);
     auto admin = driver_->open_admin();
     admin->migrate_up(spi::DryRun::kNo, {});
-    admin->track(tables, spi::DryRun::kNo, {});
+    for (const std::string& table : tables.empty() ? kAll : tables)
+      admin->track_keys(table, {}, spi::DryRun::kNo, {});
     EXPECT_THAT(changes(), Contains("*"));
   }
   std::vector<std::string> after_elsewhere(const std::string& sql) {
@@ -170,7 +173,8 @@ TEST_F(TrackingTest, ARenamedTableCountsAsUntrackedUntilTrackedAnew) {
   driver_->open_admin()->track({"main.a2"}, spi::DryRun::kNo, {});
   EXPECT_THAT(findings(spi::Severity::kWarning), IsEmpty());
   (void)changes();
-  EXPECT_THAT(after_elsewhere("UPDATE a2 SET v = v + 10"), ElementsAre("main.a2"));
+  EXPECT_THAT(after_elsewhere("UPDATE a2 SET v = v + 10"), ElementsAre("main.a2 id:i1\x1f"
+                                                                       "id:i2"));
 }
 
 TEST_F(TrackingTest, InvalidationsByHandReachOtherProcesses) {
@@ -201,24 +205,24 @@ TEST_F(TrackingTest, MigrationsGoUpAndDownAndLeaveNothing) {
   open(kSchema);
   auto admin = driver_->open_admin();
   EXPECT_EQ(admin->status().installed, 0);
-  EXPECT_THAT(admin->status().pending, ElementsAre("0001 journal"));
+  EXPECT_THAT(admin->status().pending, ElementsAre("0001 journal", "0002 keys"));
   error_of(ErrorCode::kMigration, [&] { admin->track({}, spi::DryRun::kNo, {}); });
 
   const auto planned = admin->migrate_up(spi::DryRun::kYes, {});
-  ASSERT_EQ(planned.size(), 1U);
+  ASSERT_EQ(planned.size(), 2U);
   EXPECT_THAT(planned[0].sql, HasSubstr("CREATE TABLE weir_meta"));
   EXPECT_EQ(admin->status().installed, 0);
 
   std::vector<std::string> told;
   admin->migrate_up(spi::DryRun::kNo,
                     [&](const spi::AdminStep& step) { told.push_back(step.action); });
-  EXPECT_THAT(told, ElementsAre("0001 journal: up"));
-  EXPECT_EQ(admin->status().installed, 1);
+  EXPECT_THAT(told, ElementsAre("0001 journal: up", "0002 keys: up"));
+  EXPECT_EQ(admin->status().installed, 2);
   EXPECT_THAT(admin->migrate_up(spi::DryRun::kNo, {}), IsEmpty());
 
   const auto dry = admin->track({}, spi::DryRun::kYes, {});
   ASSERT_EQ(dry.size(), 4U);
-  EXPECT_EQ(dry[0].action, "tracked");
+  EXPECT_EQ(dry[0].action, "tracked by id");
   EXPECT_THAT(findings(spi::Severity::kOk), ::testing::Not(Contains("tracked main.a")));
   EXPECT_EQ(admin->track({"A"}, spi::DryRun::kNo, {})[0].object, "main.a");
   EXPECT_EQ(admin->track({"main.a"}, spi::DryRun::kNo, {})[0].action, "already tracked");
@@ -255,7 +259,8 @@ TEST_F(TrackingTest, DamagedTablesAreNamedAndMigratingDownAndUpMendsThem) {
        {"DELETE FROM weir_meta", "UPDATE weir_meta SET value = 'one'",
         "UPDATE weir_meta SET value = '0'", "UPDATE weir_meta SET value = ''",
         "DROP TABLE weir_meta", "DROP TABLE weir_journal", "DROP TABLE weir_dirty",
-        "DROP TABLE weir_invalidation", "DROP TABLE weir_meta; CREATE TABLE weir_meta (x)"}) {
+        "DROP TABLE weir_invalidation", "DROP TABLE weir_key",
+        "DROP TABLE weir_meta; CREATE TABLE weir_meta (x)"}) {
     SCOPED_TRACE(damage);
     writer_.reset();
     reader_.reset();
@@ -287,7 +292,8 @@ TEST_F(TrackingTest, DamagedTablesAreNamedAndMigratingDownAndUpMendsThem) {
     admin->migrate_up(spi::DryRun::kNo, {});
     admin->track({}, spi::DryRun::kNo, {});
     EXPECT_THAT(changes(), Contains("*"));
-    EXPECT_THAT(after_elsewhere("UPDATE a SET v = v + 10"), ElementsAre("main.a"));
+    EXPECT_THAT(after_elsewhere("UPDATE a SET v = v + 10"), ElementsAre("main.a id:i1\x1f"
+                                                                        "id:i2"));
   }
 }
 

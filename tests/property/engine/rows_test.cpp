@@ -26,7 +26,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kPairs = 105'000;  // of each engine
+constexpr std::size_t kPostgresPairs = 60'000;
+constexpr std::size_t kSqlitePairs = 150'000;
 constexpr std::size_t kQueries = 70;
 constexpr std::size_t kWritesPerSchema = 250;
 
@@ -80,6 +81,7 @@ class RowsWorld {
     }
     (void)weir_->with({.max_staleness = 0ms})
         .query_params(questions_.front().query.sql, questions_.front().query.params);
+    if (changed_.empty()) return;  // it wrote nothing
     for (Question& question : questions_) {
       ASSERT_NO_FATAL_FAILURE(check(*weir_, question, statement));
     }
@@ -159,7 +161,9 @@ TEST_P(RowsTest, NoWriteLeavesAnAnswerThatItChanged) {
   const std::string given = environment("WEIR_TEST_SEED");
   const std::string pairs = environment("WEIR_TEST_PAIRS");
   std::uint64_t seed = given.empty() ? std::random_device{}() : std::stoull(given);
-  const std::size_t wanted = pairs.empty() ? kPairs : std::stoull(pairs);
+  const std::size_t wanted = !pairs.empty()                    ? std::stoull(pairs)
+                             : GetParam() == Engine::kPostgres ? kPostgresPairs
+                                                               : kSqlitePairs;
   Tally tally;
   while (tally.pairs < wanted) {
     fmt::print("WEIR_TEST_SEED={} after {} pairs\n", seed, tally.pairs);

@@ -187,7 +187,8 @@ TEST_P(RowsTest, NoWriteLeavesAnAnswerThatItChanged) {
   // Otherwise it showed nothing.
   EXPECT_GT(tally.changed, tally.pairs / 100);
   EXPECT_GT(tally.keyed, tally.queries / 4);
-  EXPECT_GT(share(tally.kept), share(tally.table_kept) + 10);
+  // SQLite has no parser to ask, and takes more tables for whole.
+  EXPECT_GT(share(tally.kept), share(tally.table_kept) + (GetParam() == Engine::kSqlite ? 3 : 10));
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, RowsTest, ::testing::Values(Engine::kSqlite, Engine::kPostgres),

@@ -103,7 +103,7 @@ class Connection final : public spi::Connection {
 
   // The session. `expected_` is what the server answered when it was last known to be as declared.
   Session session_;
-  std::string scope_;                // names the session for SharedState::known_read
+  std::string scope_;                // what of the session decides what a text means
   std::string plan_scope_;           // the settings statements are prepared under
   std::uint64_t session_number_{1};  // moved whenever the session is made anew
   std::vector<std::string> custom_;  // names of the declared settings

@@ -197,7 +197,7 @@ void Connection::use_session(const Session& session, spi::Deadline deadline) {
   plan_scope_.clear();
   for (const SessionState::Fact& setting : settings) {
     const std::string text = fmt::format("{}={};", setting.name, *setting.value);
-    scope_ += text;
+    if (setting.name.find('.') == std::string::npos) scope_ += text;  // as the engine asks again
     if (folded_into_plans(setting.name)) plan_scope_ += text;
   }
   ++session_number_;

@@ -18,10 +18,21 @@ void append(std::string& text, const std::optional<std::string>& part) {
   if (part) append(text, std::string_view{*part});
 }
 
+void append(std::string& text, const std::pair<const std::string, std::string>& setting) {
+  append(text, std::string_view{setting.first});
+  append(text, std::string_view{setting.second});
+}
+
+/// Settings of applications, `app.tenant_id`: what answers may depend on, but no meaning of a name.
+bool is_custom(std::string_view setting) { return setting.find('.') != std::string_view::npos; }
+
 std::string names_of(const Session& session) {
   std::string text;
   append(text, session.role);
   append(text, session.search_path);
+  for (const auto& setting : session.settings) {
+    if (!is_custom(setting.first)) append(text, setting);
+  }
   return text;
 }
 
@@ -29,10 +40,8 @@ std::string names_of(const Session& session) {
 
 std::uint64_t Contexts::number(const Session& session, const std::vector<std::string>& depends_on) {
   std::string text = names_of(session);
-  for (const auto& [name, value] : session.settings) {
-    append(text, std::string_view{name});
-    append(text, std::string_view{value});
-  }
+  text += '|';
+  for (const auto& setting : session.settings) append(text, setting);
   text += '|';
   for (const std::string& table : depends_on) append(text, std::string_view{table});
   const MutexLock lock{mutex_};

@@ -26,8 +26,8 @@ class Contexts {
   [[nodiscard]] std::uint64_t number(const Session& session,
                                      const std::vector<std::string>& depends_on)
       WEIR_EXCLUDES(mutex_);
-  /// The statements as analysed under the session's role and search_path, which decide what names
-  /// mean.
+  /// The statements as analysed under the session's role, search_path and settings other than an
+  /// application's own, which decide what a text means.
   [[nodiscard]] std::shared_ptr<StatementMemo> memo(const Session& session) WEIR_EXCLUDES(mutex_);
   /// Statement texts remembered, over all memos.
   [[nodiscard]] std::size_t statements() const WEIR_EXCLUDES(mutex_);

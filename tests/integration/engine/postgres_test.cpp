@@ -120,5 +120,41 @@ TEST_F(PostgresDatabaseTest, SeveralStatementsInOneCallAreRefusedByName) {
               HasSubstr("Database::with_session({.role = ..., .settings = ...})"));
 }
 
+// An analysis is the same for all tenants; what each session may store is not asked of the first.
+TEST_F(PostgresDatabaseTest, EverySessionCachesATextThatAnotherSessionAskedFirst) {
+  const Database db = open();
+  const char* const sql = "SELECT note FROM a WHERE id = 1";
+  (void)db.query(sql);
+  const auto hits = [&](const Session& session) {
+    const Database declared = db.with_session(session);
+    (void)declared.query(sql);
+    (void)declared.query(sql);  // the first may be planned under other settings
+    const Result result = declared.query(sql);
+    EXPECT_EQ(result.source(), Source::kMemory) << result.reason();
+  };
+  for (const char* tenant : {"1", "2", "3"}) hits({.settings = {{"app.tenant", tenant}}});
+  for (const char* zone : {"UTC", "Asia/Tokyo"}) hits({.settings = {{"TimeZone", zone}}});
+  hits({.settings = {{"app.tenant", "1"}, {"TimeZone", "UTC"}}});
+}
+
+TEST_F(PostgresDatabaseTest, ADeclaredSearchPathDecidesWhatANameMeans) {
+  foreign_->run(
+      "CREATE SCHEMA other; CREATE TABLE other.a (id int, note text); INSERT INTO other.a VALUES "
+      "(9, 'other')");
+  database_->track();
+  const Database db = open();
+  const char* const sql = "SELECT id FROM a";
+  EXPECT_EQ(db.query(sql).one<int>(), 1);
+  const Database other = db.with_session({.search_path = "other"});
+  EXPECT_EQ(other.query(sql).one<int>(), 9);
+  (void)other.query(sql);
+  EXPECT_EQ(other.query(sql).source(), Source::kMemory) << other.query(sql).reason();
+  foreign_->run("UPDATE other.a SET id = 10");
+  EXPECT_EQ(other.query(sql).one<int>(), 10);
+  foreign_->run("UPDATE a SET id = 2");
+  EXPECT_EQ(other.query(sql).source(), Source::kMemory) << "that was the other table";
+  EXPECT_EQ(db.query(sql).one<int>(), 2);
+}
+
 }  // namespace
 }  // namespace weir::test

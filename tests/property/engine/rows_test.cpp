@@ -26,8 +26,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kPostgresPairs = 60'000;
-constexpr std::size_t kSqlitePairs = 150'000;
+constexpr std::size_t kPostgresPairs = 30'000;
+constexpr std::size_t kSqlitePairs = 175'000;
 constexpr std::size_t kQueries = 70;
 constexpr std::size_t kWritesPerSchema = 250;
 

@@ -63,7 +63,10 @@ class Printer {
       text += line(time, "reset", 0, {}, pull.reset, {});
     }
     learn_names(pull.changes);
-    for (const spi::Change& change : pull.changes) {
+    std::vector<spi::Change> in_order = pull.changes;
+    std::stable_sort(in_order.begin(), in_order.end(),
+                     [](const spi::Change& a, const spi::Change& b) { return a.id < b.id; });
+    for (const spi::Change& change : in_order) {
       const auto known = of_relation(change) ? names_.find(change.target) : names_.end();
       text += line(time, to_string(change.kind), change.id, change.target,
                    known == names_.end() ? change.target : known->second, keys_of(change));

@@ -17,10 +17,10 @@
 namespace weir::app {
 namespace {
 
-constexpr std::size_t kThreads = 2;
+constexpr std::size_t kThreads = 16;  // so many may be slow before others wait
 constexpr std::size_t kWaiting = 16;  // accepted and not yet served; the rest waits in the kernel
 constexpr std::size_t kLongestBody = 4096;
-constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::seconds kPatience{1};
 
 /// The server's threads. Accepting waits while too many connections wait already.
 class BoundedQueue final : public httplib::TaskQueue {

@@ -294,8 +294,64 @@ std::string RandomRows::select_of(int depth) {
   }
 }
 
+/// The smallest statements in which each tempting shortcut goes wrong.
+std::string RandomRows::classic() {
+  const std::string t = table();
+  const std::string u = table();
+  const std::string column = pick({"k", "k", "s", "id"});
+  const std::string value = constant(column);
+  switch (number(10)) {
+    case 0:  // the preserved side's rows stay, whatever ON says of them
+      return fmt::format(
+          "SELECT x.id, x.k, x.s, y.id FROM {} x LEFT JOIN {} y ON y.k = x.id AND x.{} = {}", t, u,
+          column, value);
+    case 1:
+      return fmt::format(
+          "SELECT x.id, x.k, y.id, y.k, y.s FROM {} x FULL JOIN {} y ON y.id = x.id AND y.{} = {}",
+          t, u, column, value);
+    case 2:  // two references of one table
+      return fmt::format(
+          "SELECT count(*), sum(y.k), sum(y.s) FROM {0} x JOIN {0} y ON y.id > x.id WHERE x.{1} = "
+          "{2}",
+          t, column, value);
+    case 3:
+      return fmt::format(
+          "SELECT count(*), sum(x.k), sum(y.k) FROM {0} x CROSS JOIN {0} y WHERE x.{1} = {2} AND "
+          "y.{1} = {3}",
+          t, column, value, constant(column));
+    case 4:
+      return fmt::format("SELECT id, k, s FROM {} WHERE NOT ({} = {})", t, column, value);
+    case 5:
+      return fmt::format("SELECT id, k, s FROM {} WHERE {} = {} OR s = {}", t, column, value,
+                         number(6));
+    case 6:  // the subquery reads rows of its own
+      return fmt::format(
+          "SELECT x.id, x.t FROM {0} x WHERE x.{1} = {2} AND {3}EXISTS (SELECT 1 FROM {0} y WHERE "
+          "y.s = x.s AND y.id <> x.id)",
+          t, column, value, pick({"", "NOT "}));
+    case 7:  // rows without a partner
+      return fmt::format(
+          "SELECT x.id, y.id FROM {} x LEFT JOIN {} y ON y.id = x.k WHERE y.{} IS NULL", t, u,
+          pick({"id", "k"}));
+    case 8:  // what a limit or a window lets through depends on the other rows
+      return fmt::format(
+          "SELECT d.id, d.k FROM (SELECT z.id, z.k FROM {} z ORDER BY z.id DESC LIMIT {}) d WHERE "
+          "d.k = {}",
+          t, 2 + number(4), number(6));
+    default:
+      return fmt::format(
+          "SELECT d.id, d.n FROM (SELECT z.id, z.k, row_number() OVER (ORDER BY z.id) AS n FROM {} "
+          "z) d WHERE d.k = {}",
+          t, number(6));
+  }
+}
+
 BoundQuery RandomRows::query() {
   bound_ = {};
+  if (chance(30)) {
+    bound_.sql = classic();
+    return std::exchange(bound_, {});
+  }
   switch (number(10)) {
     case 0: {
       const auto part = [&] {

@@ -64,6 +64,7 @@ class RandomRows {
   std::string item(const std::string& alias, int depth);
   std::string from(int& items, int depth);
   std::string select_of(int depth);
+  std::string classic();
 
   const bool postgres_;
   std::mt19937_64 random_;

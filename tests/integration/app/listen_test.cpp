@@ -312,8 +312,8 @@ TEST_P(ListenTest, TheLeaderRepublishesBatchesOnTheDatabasesStream) {
   ASSERT_TRUE(service->wrote("leads: looks")) << service->output();
   EXPECT_THAT(next(), AllOf(StartsWith("weir1 incarnation="), Not(HasSubstr("relation"))));
   execute("INSERT INTO users VALUES (3, 'Eve')");
-  EXPECT_THAT(next(), AllOf(StartsWith("weir1 incarnation="), HasSubstr("=rows:"),
-                            Not(HasSubstr("Eve"))));
+  EXPECT_THAT(next(),
+              AllOf(StartsWith("weir1 incarnation="), HasSubstr("=rows:"), Not(HasSubstr("Eve"))));
   const int port = std::stoi(service->after("port=\""));
   EXPECT_THAT(http_get(port, "/metrics"),
               AllOf(HasSubstr("weir_listen_stream_appends_total{database=\"shop\"} 2\n"),

@@ -36,8 +36,8 @@ TEST_P(TailTest, AChangeIsToldByTheNameOfItsTable) {
   execute("INSERT INTO users VALUES (3, 'Eve')");
   ASSERT_TRUE(tail.wrote(schema() + ".users")) << tail.output();
   EXPECT_THAT(tail.output(),
-              ContainsRegex(fmt::format("T[0-9:.]+Z +[0-9]+ (relation|rows) +{}\\.users( id=i?3)?\n",
-                                        schema())));
+              ContainsRegex(fmt::format(
+                  "T[0-9:.]+Z +[0-9]+ (relation|rows) +{}\\.users( id=i?3)?\n", schema())));
   EXPECT_THAT(tail.output(), Not(HasSubstr("Eve")));
   tail.signal(SIGINT);
   EXPECT_EQ(tail.exit_code(), 0) << tail.output();

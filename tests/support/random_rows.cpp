@@ -300,7 +300,7 @@ std::string RandomRows::classic() {
   const std::string u = table();
   const std::string column = pick({"k", "k", "s", "id"});
   const std::string value = constant(column);
-  switch (number(10)) {
+  switch (number(11)) {
     case 0:  // the preserved side's rows stay, whatever ON says of them
       return fmt::format(
           "SELECT x.id, x.k, x.s, y.id FROM {} x LEFT JOIN {} y ON y.k = x.id AND x.{} = {}", t, u,
@@ -325,15 +325,24 @@ std::string RandomRows::classic() {
       return fmt::format("SELECT id, k, s FROM {} WHERE {} = {} OR s = {}", t, column, value,
                          number(6));
     case 6:  // the subquery reads rows of its own
-      return fmt::format(
-          "SELECT x.id, x.t FROM {0} x WHERE x.{1} = {2} AND {3}EXISTS (SELECT 1 FROM {0} y WHERE "
-          "y.s = x.s AND y.id <> x.id)",
-          t, column, value, pick({"", "NOT "}));
+      return chance(50)
+                 ? fmt::format(
+                       "SELECT x.id, x.t FROM {0} x WHERE x.{1} = {2} AND {3}EXISTS (SELECT 1 FROM "
+                       "{0} y WHERE y.id = x.s)",
+                       t, column, value, pick({"", "NOT "}))
+                 : fmt::format(
+                       "SELECT x.id, (SELECT count(*) FROM {0} y WHERE y.s = x.s) AS n FROM {0} x "
+                       "WHERE x.{1} = {2}",
+                       t, column, value);
     case 7:  // rows without a partner
       return fmt::format(
           "SELECT x.id, y.id FROM {} x LEFT JOIN {} y ON y.id = x.k WHERE y.{} IS NULL", t, u,
           pick({"id", "k"}));
-    case 8:  // what a limit or a window lets through depends on the other rows
+    case 8:  // equal, and not of one text
+      return fmt::format(
+          "SELECT count(*), sum(y.k), sum(y.s) FROM {} x JOIN {} y ON y.{} = x.t WHERE x.t = {}", t,
+          u, pick({"ch", "nc"}), text());
+    case 9:  // what a limit or a window lets through depends on the other rows
       return fmt::format(
           "SELECT d.id, d.k FROM (SELECT z.id, z.k FROM {} z ORDER BY z.id DESC LIMIT {}) d WHERE "
           "d.k = {}",
